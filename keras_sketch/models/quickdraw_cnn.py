@@ -1,0 +1,30 @@
+"""The published QuickDraw network."""
+
+from __future__ import annotations
+
+from keras import layers
+
+from keras_sketch.models.layers import LightOnDark
+
+
+def quickdraw_cnn(pixels):
+    """Two convolutions and two dense layers, for 28 x 28 drawings.
+
+    Source: the notebook amelie-vogel/image-classification-quickdraw. Its "Dense 50" is followed by the output layer.
+
+    Args:
+        pixels: float32 `[N, H, W, C]` in 0..255.
+
+    Returns:
+        Features, `[N, 50]`.
+    """
+    x = LightOnDark(name="light_on_dark")(pixels)
+    x = layers.Rescaling(1 / 255, dtype="float32", name="scaling")(x)
+    x = layers.Conv2D(32, 5, activation="relu", name="conv1")(x)
+    x = layers.MaxPooling2D(2, name="pool1")(x)
+    x = layers.Conv2D(128, 3, activation="relu", name="conv2")(x)
+    x = layers.MaxPooling2D(2, name="pool2")(x)
+    x = layers.Dropout(0.4, name="dropout")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(128, activation="relu", name="dense1")(x)
+    return layers.Dense(50, activation="relu", name="dense2")(x)

@@ -1,0 +1,39 @@
+"""Recipes: one file per dataset, each row a published result or one of ours."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from keras_sketch.errors import UnknownNameError
+from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
+
+__all__ = ["Augmentation", "Published", "Recipe", "Stage", "all_recipes", "find_recipe", "list_recipes"]
+
+
+def all_recipes() -> dict[str, Recipe]:
+    """Returns every recipe by name: the `RECIPES` of each module of this package."""
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "recipe"]
+    rows = [row for name in sorted(modules) for row in importlib.import_module(f"{__name__}.{name}").RECIPES]
+    return {row.name: row for row in rows}
+
+
+def list_recipes() -> list[str]:
+    """Returns the names that `--recipe` takes, sorted."""
+    return sorted(all_recipes())
+
+
+def find_recipe(name: str | None, dataset: str) -> Recipe:
+    """Returns the recipe of that name, or the default one for a dataset.
+
+    The default is the recipe that bears the dataset's name, or else the `folder` recipe applied to it.
+
+    Raises:
+        UnknownNameError: No such recipe.
+    """
+    recipes = all_recipes()
+    if name is None:
+        return recipes.get(dataset) or recipes["folder"].with_changes(name=dataset, dataset=dataset)
+    if name not in recipes:
+        raise UnknownNameError("recipe", name, recipes)
+    return recipes[name]

@@ -1,0 +1,154 @@
+"""What a recipe is: a frozen value that says everything about a run but where it is stored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Random changes of the training images, drawn anew for each image and epoch; all zero: none.
+
+    Rotation, shear, zoom, shift and flip are one affine warp with bilinear interpolation. Each is drawn uniformly from
+    plus or minus its value.
+
+    Attributes:
+        rotation: Degrees.
+        shear: Degrees.
+        zoom: Share of the size, on a logarithmic scale: 0.2 draws from 1/1.2 to 1.2.
+        shift: Share of the height and of the width.
+        flip: Probability of a mirrored image.
+        fill: The grey, 0..255, that appears where the image was moved away.
+    """
+
+    rotation: float = 0.0
+    shear: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
+    flip: float = 0.0
+    fill: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One `fit`: an optimizer, a schedule and a number of epochs.
+
+    Attributes:
+        epochs: Passes over the training split.
+        learning_rate: The rate, or the highest one of a schedule.
+        optimizer: `"adam"`, `"adamw"`, `"rmsprop"` or `"sgd"` (Nesterov, momentum 0.9).
+        schedule: `"constant"`, or `"cosine"`: linear warm-up, then half a cosine down to zero.
+        warmup: Share of the stage's steps that warm up, 0 to 1; for `"cosine"`.
+        weight_decay: Decoupled decay; kernels only, not biases or normalization.
+        name: What the logs call the stage.
+    """
+
+    epochs: int
+    learning_rate: float
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    name: str = "train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A figure that somebody else published, to stand beside ours.
+
+    Attributes:
+        source: Where it was published.
+        figures: Shares in 0..1, by the names of `metrics.json`.
+        note: How its data or split differ from ours.
+    """
+
+    source: str
+    figures: Mapping[str, float]
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything about a run but where it is stored.
+
+    Attributes:
+        name: What `--recipe` takes.
+        summary: One line: where the recipe comes from.
+        dataset: A name from `list_datasets()`.
+        model: A name from `list_models()`.
+        stages: The stages, in order.
+        config: The dataset's config; None: its default.
+        classes: Class names; empty: all.
+        per_class: At most so many examples a class; None: all.
+        split: The split scheme; None: the dataset's default.
+        image_size: Side in pixels; None: as stored.
+        resize: How an image becomes square: `"pad"`, `"stretch"` or `"crop"`.
+        batch_size: Examples a step, over all devices together.
+        augmentation: Random changes of the training images.
+        label_smoothing: Share of the target given to the other classes, 0 to 1.
+        patience: Epochs without a better validation loss before training stops; None: never.
+        weights: None: random; or a weights file.
+        seed: Of the weights, the order, the augmentation.
+        published: The figure to compare with.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    model: str
+    stages: tuple[Stage, ...]
+    config: str | None = None
+    classes: tuple[str, ...] = ()
+    per_class: int | None = None
+    split: str | None = None
+    image_size: int | None = None
+    resize: str = "pad"
+    batch_size: int = 128
+    augmentation: Augmentation = Augmentation()
+    label_smoothing: float = 0.0
+    patience: int | None = None
+    weights: str | None = None
+    seed: int = 0
+    published: Published | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs over all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def with_changes(self, epochs: int | None = None, learning_rate: float | None = None, **changes) -> Recipe:
+        """Returns the recipe with other values.
+
+        Args:
+            epochs: Epochs of the last stage.
+            learning_rate: The last stage's rate; those of the stages before it change by the same factor.
+            **changes: Fields of the recipe.
+        """
+        stages = self.stages
+        if learning_rate is not None:
+            factor = learning_rate / stages[-1].learning_rate
+            stages = tuple(
+                dataclasses.replace(stage, learning_rate=stage.learning_rate * factor) for stage in stages[:-1]
+            ) + (dataclasses.replace(stages[-1], learning_rate=learning_rate),)
+        if epochs is not None:
+            stages = (*stages[:-1], dataclasses.replace(stages[-1], epochs=epochs))
+        return dataclasses.replace(self, stages=stages, **changes)
+
+    def to_dict(self) -> dict:
+        """Returns plain dicts, lists and values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> Recipe:
+        """Builds the recipe that `to_dict` described."""
+        published = values["published"]
+        return cls(
+            **{
+                **values,
+                "classes": tuple(values["classes"]),
+                "stages": tuple(Stage(**stage) for stage in values["stages"]),
+                "augmentation": Augmentation(**values["augmentation"]),
+                "published": Published(**published) if published else None,
+            }
+        )

@@ -10,9 +10,9 @@ from keras import ops
 class LightOnDark(keras.layers.Layer):
     """Turns drawings on light paper into light ink on a dark ground, and leaves the others as they are.
 
-    Drawings come both ways: Quick, Draw!'s bitmaps are white on black, scans and sketches black on white. An image whose
-    mean pixel is above the middle of the range is inverted (`255 - pixel`), so that a network trained on one kind reads
-    the other. Input and output: float `[N, H, W, C]` in 0..255.
+    Drawings come both ways: Quick, Draw!'s bitmaps are white on black, scans and sketches black on white. An image
+    whose mean pixel is above the middle of the range is inverted (`255 - pixel`), so that a network trained on one
+    kind reads the other. Input and output: float `[N, H, W, C]` in 0..255.
     """
 
     def __init__(self, **kwargs):

@@ -12,8 +12,8 @@ class Backbone:
     """A network that turns pixels into features; `build_classifier` adds the head.
 
     Attributes:
-        function: `"module:function"`. The function takes a float32 tensor `[N, H, W, C]` of pixels in 0..255 and returns
-            features, 4-D (they are pooled) or 2-D (they go to the output layer as they are).
+        function: `"module:function"`. The function takes a float32 tensor `[N, H, W, C]` of pixels in 0..255 and
+            returns features, 4-D (they are pooled) or 2-D (they go to the output layer as they are).
         input_shape: Height, width and channels when the caller gives none.
         dropout: Rate before the output layer.
         summary: One line for lists and documentation.

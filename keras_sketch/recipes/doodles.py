@@ -7,11 +7,13 @@ from keras_sketch.recipes.recipe import Augmentation, Recipe, Stage
 RECIPES = (
     Recipe(
         name="doodles",
-        summary="The published QuickDraw network on generated doodles, with small affine warps; about a minute on two cores.",
+        summary="The published QuickDraw network on generated doodles and small affine warps.",
         dataset="doodles",
         model="quickdraw_cnn",
         batch_size=128,
         augmentation=Augmentation(rotation=10, shear=5, zoom=0.1, shift=0.08, flip=0.5),
-        stages=(Stage(epochs=12, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=0.01),),
+        stages=(
+            Stage(epochs=12, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=0.01),
+        ),
     ),
 )

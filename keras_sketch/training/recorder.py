@@ -1,0 +1,107 @@
+"""The callback that keeps a run's history, best weights and checkpoints."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_sketch.errors import RunInterrupted, TrainingError
+from keras_sketch.training.checkpoint import Checkpoints, Place, restore
+from keras_sketch.training.history import Row, best_epoch, should_stop, write_history
+from keras_sketch.training.stopping import StopRequest
+
+SAVE_EVERY_SECONDS = 30.0
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes a history row an epoch, remembers the best weights, and saves the state now and then and on a stop.
+
+    Args:
+        folder: The run's folder.
+        steps_per_epoch: Training steps an epoch.
+        patience: Epochs without a better validation loss before training stops; None: never.
+        labels: Class names and whatever else travels with a checkpoint.
+        stop: Asked between two steps.
+    """
+
+    def __init__(self, folder: Path, steps_per_epoch: int, patience: int | None, labels: dict, stop: StopRequest):
+        super().__init__()
+        self.rows: list[Row] = []
+        self.place = Place()
+        self.stage = ""
+        self.best: list[np.ndarray] | None = None
+        self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
+        self._labels, self._stop = labels, stop
+        self._checkpoints = Checkpoints(folder / "checkpoints")
+        self._metrics: dict[str, np.ndarray] | None = None
+        self._saved_at = time.monotonic()
+
+    @property
+    def finished(self) -> bool:
+        """Whether patience ran out."""
+        return bool(self.rows) and should_stop(self.rows, self._patience)
+
+    def resume(self) -> dict[str, np.ndarray] | None:
+        """Takes up place, history and best weights of the newest checkpoint; returns its other arrays, if any."""
+        found = self._checkpoints.latest()
+        if found is None:
+            return None
+        self.place, metadata, arrays = found
+        self.rows = metadata["history"]
+        best = {name: arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
+        self.best = [best[name] for name in sorted(best)] or None
+        self._metrics = arrays if self.place.step else None
+        return arrays
+
+    def save(self) -> None:
+        """Writes a checkpoint of this moment."""
+        best = {f"best/{i:05d}": array for i, array in enumerate(self.best or [])}
+        self._checkpoints.save(self.model, self.place, {**self._labels, "history": self.rows}, best)
+        self._saved_at = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Puts back the metrics of an epoch that was broken off."""
+        if self._metrics is not None:
+            restore(self.model, self._metrics, kinds=("metrics",))
+            self._metrics = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step; saves when it is time to, or when the run is to stop."""
+        self.place = Place(self.place.epoch, self.place.step + 1)
+        if self.place.step < self._steps:
+            self._save_if_due()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the epoch's row and looks whether it is the best, or the last."""
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"The loss is {logs['loss']} in epoch {epoch + 1}: try a lower --learning-rate. "
+                f"An earlier state is in {self.folder / 'checkpoints'}."
+            )
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.rows.append({"epoch": epoch + 1, "stage": self.stage, **logs, "learning_rate": rate})
+        write_history(self.folder / "history.csv", self.rows)
+        if best_epoch(self.rows) == len(self.rows) - 1:
+            self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self.model.weights]
+        self.place = Place(epoch + 1)
+        if self.finished:
+            self.model.stop_training = True
+        self._save_if_due()
+
+    def _save_if_due(self):
+        number = self._stop.signal_number
+        if number is not None:
+            self.save()
+            name = "Interrupted" if number == signal.SIGINT else "Terminated"
+            raise RunInterrupted(
+                f"{name} in epoch {self.place.epoch + 1} after step {self.place.step}; nothing is lost. "
+                f"Continue with --resume --output-dir {self.folder}.",
+                number,
+            )
+        if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
+            self.save()

@@ -1,0 +1,36 @@
+"""`prepare`: a dataset made ready without training."""
+
+from __future__ import annotations
+
+import os
+
+
+def prepare(
+    dataset: str,
+    config: str | None = None,
+    split: str | None = None,
+    classes: tuple[str, ...] = (),
+    per_class: int | None = None,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    max_bad: float | None = None,
+) -> None:
+    """Downloads or reads a dataset and stores it ready for training.
+
+    Args:
+        dataset: A name that `keras-sketch list datasets` gives.
+        config: The dataset's config.
+        split: The split scheme.
+        classes: Class names, with commas between them. Default: all.
+        per_class: At most so many examples a class.
+        data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
+        manual_dir: A folder with the dataset as published. Default: it is downloaded.
+        max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from keras_sketch.data.sources import prepare as prepare_builder
+    from keras_sketch.workflows.arguments import split_names
+
+    builder = prepare_builder(dataset, config, split, split_names(classes), per_class, max_bad, data_dir, manual_dir)
+    counts = ", ".join(f"{each.num_examples:,} {name}" for name, each in builder.info.splits.items())
+    print(f"{builder.data_dir}: {counts}; {builder.info.features['label'].num_classes} classes")

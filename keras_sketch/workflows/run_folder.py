@@ -1,0 +1,115 @@
+"""A run's folder: what is in it, and whether it may be written to."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from keras_sketch.errors import RunFolderError
+from keras_sketch.files import atomic_write
+from keras_sketch.recipes import Recipe
+
+
+class RunFolder:
+    """The folder of one run.
+
+    `recipe.json` is written first and `report.md` last: a folder with the first alone holds an unfinished run.
+
+    Args:
+        path: The folder; it need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / "recipe.json").is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run was brought to its end here."""
+        return (self.path / "report.md").is_file()
+
+    def begin(self, settings: dict, class_names: tuple[str, ...], resume: bool) -> None:
+        """Creates the folder and writes `recipe.json` and `labels.txt`, or checks those of the run to resume.
+
+        Args:
+            settings: Everything that the run was asked to do; another value than the stored one stops a resumed run.
+            class_names: In the order of the labels.
+            resume: Whether to go on with a run that is there.
+
+        Raises:
+            RunFolderError: A run is there and `resume` is false, or it is another run, or the folder cannot be written.
+        """
+        self.check_free(resume)
+        settings = json.loads(json.dumps(settings))
+        if self.begun:
+            different = _differences(self.settings(), settings)
+            if different:
+                raise RunFolderError(
+                    f"{self.path} holds a run with other settings ({'; '.join(different)}). "
+                    "Give the same ones again, or another --output-dir."
+                )
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with atomic_write(self.path / "labels.txt") as file:
+                file.writelines(f"{name}\n" for name in class_names)
+            with atomic_write(self.path / "recipe.json") as file:
+                json.dump(settings, file, indent=2)
+        except OSError as error:
+            raise RunFolderError(f"Cannot write {self.path}: {error.strerror}. Choose another --output-dir.") from error
+
+    def check_free(self, resume: bool) -> None:
+        """Raises `RunFolderError` when a run is here and `resume` is false, or the path is something else."""
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path} is a file. Choose another --output-dir.")
+        if self.begun and not resume:
+            what = "a finished run" if self.finished else "a run that is not finished"
+            raise RunFolderError(f"{self.path} already holds {what}. Add --resume, or choose another --output-dir.")
+
+    def settings(self) -> dict:
+        """Reads `recipe.json`.
+
+        Raises:
+            RunFolderError: There is no run here, or the file is damaged.
+        """
+        file = self.path / "recipe.json"
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunFolderError(f"{self.path} holds no run (no recipe.json). Give the folder of a run.") from error
+        except ValueError as error:
+            raise RunFolderError(f"{file} is damaged: {error}.") from error
+
+    def recipe(self) -> Recipe:
+        """Reads the run's recipe."""
+        return Recipe.from_dict(self.settings()["recipe"])
+
+    def class_names(self) -> tuple[str, ...]:
+        """Reads `labels.txt`."""
+        return tuple((self.path / "labels.txt").read_text(encoding="utf-8").splitlines())
+
+    def metrics(self) -> dict:
+        """Reads `metrics.json`.
+
+        Raises:
+            RunFolderError: The run is not finished.
+        """
+        if not self.finished:
+            raise RunFolderError(f"The run in {self.path} is not finished. Finish it with --resume.")
+        return json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+
+
+def _differences(stored: dict, asked: dict, prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*stored, *asked}):
+        old, new = stored.get(key), asked.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new and key != "versions":
+            found.append(f"{prefix}{key}: {old!r} there, {new!r} now")
+    return found

@@ -1,0 +1,189 @@
+"""`train`: data, model, fit, evaluation, pictures, exports, report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from keras_sketch.errors import InvalidArgumentError, TrainingError
+from keras_sketch.recipes import Recipe, find_recipe
+from keras_sketch.workflows.arguments import split_names
+from keras_sketch.workflows.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+def train(
+    dataset: str | None = None,
+    model: str | None = None,
+    recipe: str | None = None,
+    config: str | None = None,
+    classes: tuple[str, ...] = (),
+    per_class: int | None = None,
+    split: str | None = None,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    max_bad: float | None = None,
+    weights: str | None = None,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    devices: str = "auto",
+    precision: Precision = "float32",
+    output_dir: str | None = None,
+    resume: bool = False,
+    deterministic: bool = False,
+) -> Path:
+    """Trains a classifier, tests it and exports it.
+
+    Args:
+        dataset: What to train on; `keras-sketch list` names them. Default: doodles, which need no data.
+        model: The network. Default: the recipe's.
+        recipe: The recipe. Default: the dataset's own.
+        config: The dataset's config: what is in it.
+        classes: Class names, with commas between them. Default: all.
+        per_class: At most so many examples a class.
+        split: The split scheme.
+        data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
+        manual_dir: A folder with the dataset as published. Default: it is downloaded.
+        max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
+        weights: "none", or a .weights.h5 file of the same network to start from.
+        image_size: Side of the images in pixels.
+        epochs: Epochs of the last stage.
+        batch_size: Examples a step, over all devices together.
+        learning_rate: Rate of the last stage; those before it change by the same factor.
+        seed: Of the weights, the order and the augmentation.
+        devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
+        precision: Of the arithmetic; weights are float32.
+        output_dir: The run's folder. Default: runs/RECIPE.
+        resume: Go on with the run in the folder; a finished one is left as it is.
+        deterministic: Bit-equal results from equal runs.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        KerasSketchError: What was asked cannot be done; the message says what to do.
+    """
+    names = split_names(classes)
+    chosen = _choose(
+        recipe,
+        dataset,
+        dict(
+            model=model, config=config, per_class=per_class, split=split, image_size=image_size, batch_size=batch_size
+        ),
+        dict(classes=names or None, seed=seed, weights=None if weights in (None, "none") else weights),
+        dict(epochs=epochs, learning_rate=learning_rate),
+    )
+    run = RunFolder(output_dir or Path("runs") / chosen.name)
+    run.check_free(resume)
+    if run.finished:
+        print(f"{run.path} holds a finished run: nothing to do. Its report: {run.path / 'report.md'}")
+        return run.path
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic)
+    print(f"Report: {run.path / 'report.md'}")
+    return run.path
+
+
+def _choose(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
+    chosen = find_recipe(recipe, dataset or "doodles")
+    if dataset and dataset != chosen.dataset:
+        raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
+    given = {name: value for group in changes for name, value in group.items() if value is not None}
+    for name, least in {"epochs": 1, "batch_size": 1, "image_size": 1, "per_class": 1, "seed": 0}.items():
+        if given.get(name, least) < least:
+            raise InvalidArgumentError(name, f"at least {least}", given[name])
+    return chosen.with_changes(**given)
+
+
+def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic) -> None:
+    import keras
+
+    from keras_sketch.data import open_dataset
+    from keras_sketch.training.distribution import make_strategy, scope
+    from keras_sketch.training.fitting import fit_recipe
+    from keras_sketch.workflows.evaluate_run import evaluate_and_report
+    from keras_sketch.workflows.export_run import save_model
+
+    if deterministic:
+        _make_deterministic()
+    strategy = make_strategy(devices)
+    data = open_dataset(
+        recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir, manual_dir, recipe.classes,
+        recipe.per_class, max_bad, recipe.resize,
+    )  # fmt: skip
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    if recipe.batch_size % replicas:
+        raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
+    data.splits["train"].steps(recipe.batch_size)
+    settings = {
+        "recipe": recipe.to_dict(),
+        "data": {**data.info.provenance, "data_dir": data_dir, "max_bad": max_bad},
+        "precision": precision,
+        "deterministic": deterministic,
+    }
+    run.begin(settings, data.info.class_names, resume)
+    keras.utils.set_random_seed(recipe.seed)
+    with scope(strategy):
+        network = _build(recipe, data.info, precision, strategy)
+    _print_plan(recipe, data.info, network, strategy, precision, run)
+    history = fit_recipe(
+        network, recipe, data.splits["train"], data.splits.get("validation"), run.path,
+        {"class_names": list(data.info.class_names), "recipe": recipe.to_dict()}, strategy,
+    )  # fmt: skip
+    save_model(network, run, data.info)
+    with scope(strategy):
+        evaluate_and_report(network, data, run, history)
+
+
+def _build(recipe, info, precision: str, strategy) -> keras.Model:
+    import keras
+
+    from keras_sketch.models import build_classifier
+    from keras_sketch.training.distribution import synchronize_batch_normalization
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        network = build_classifier(recipe.model, len(info.class_names), info.image_shape, recipe.weights)
+    finally:
+        keras.config.set_dtype_policy(before)
+    return synchronize_batch_normalization(network) if strategy else network
+
+
+def _make_deterministic() -> None:
+    import tensorflow as tf
+
+    try:
+        # Op determinism alone does not make the CPU's kernels repeat; one inter-op thread does.
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise TrainingError(
+            "--deterministic must be set before TensorFlow starts; use a new process for this run."
+        ) from error
+    tf.config.experimental.enable_op_determinism()
+
+
+def _print_plan(recipe, info, network, strategy, precision, run) -> None:
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
+    side = info.image_shape[0]
+    print(
+        f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}, "
+        f"{len(info.class_names)} classes, {side} x {side} px\n"
+        f"Examples: {counts}\n"
+        f"Epochs: {recipe.epochs}, batch {recipe.batch_size}"
+        + (f" ({recipe.batch_size / replicas:g} on each of {replicas} devices)" if replicas > 1 else "")
+        + f", {precision}, seed {recipe.seed}\n"
+        f"Folder: {run.path}",
+        file=sys.stderr,
+    )

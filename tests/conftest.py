@@ -1,0 +1,51 @@
+"""Tiny datasets that the tests make themselves, and the real samples where KERAS_SKETCH_SAMPLES points at them."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """The folder of the real samples."""
+    folder = os.environ.get("KERAS_SKETCH_SAMPLES")
+    if not folder:
+        pytest.skip("KERAS_SKETCH_SAMPLES is not set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory):
+    """A manual folder in QuickDraw's bitmap layout: bars that stand, lie or lean, 60 of each."""
+    folder = tmp_path_factory.mktemp("bars")
+    random = np.random.default_rng(0)
+    for name in ("arm", "belt", "cloud"):
+        images = np.zeros((60, 28, 28), "uint8")
+        for image in images:
+            place, length = random.integers(4, 22), random.integers(10, 20)
+            if name == "arm":
+                image[4 : 4 + length, place : place + 2] = 255
+            elif name == "belt":
+                image[place : place + 2, 4 : 4 + length] = 255
+            else:
+                image[range(4, 4 + length), range(4, 4 + length)] = 255
+        np.save(folder / f"{name}.npy", images.reshape(60, 784))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """Where tests keep prepared datasets."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="session")
+def dataset(bars, prepared):
+    """The bars, prepared and open: train, validation and test."""
+    from keras_sketch.data import open_dataset
+
+    return open_dataset("quickdraw", config="bitmap", data_dir=prepared, manual_dir=bars)

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_sketch.data.pipeline import _batch_for_all
+from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.recipes import Augmentation
+
+WARPS = Augmentation(rotation=20, shear=5, zoom=0.2, shift=0.1, flip=0.5)
+
+
+def batches(dataset):
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset]
+
+
+def same(some, others):
+    return len(some) == len(others) and all(
+        np.array_equal(a, c) and np.array_equal(b, d) for (a, b), (c, d) in zip(some, others, strict=True)
+    )
+
+
+@pytest.fixture
+def train(dataset):
+    return dataset.splits["train"]
+
+
+def test_a_stream_from_the_middle_continues_the_whole_one(train):
+    steps = train.steps(16)
+    whole = batches(train.training(16, epochs=3, seed=5, augmentation=WARPS))
+    tail = batches(train.training(16, epochs=3, seed=5, augmentation=WARPS, first_epoch=1, first_step=2))
+    assert len(whole) == 3 * steps
+    assert same(whole[steps + 2 :], tail)
+
+
+def test_seed_and_epoch_decide_the_order_and_the_warps(train):
+    steps = train.steps(16)
+    tf.random.set_seed(7)
+    one = batches(train.training(16, epochs=2, seed=1, augmentation=WARPS))
+    tf.random.set_seed(8)
+    assert same(one, batches(train.training(16, epochs=2, seed=1, augmentation=WARPS)))
+    assert not same(one, batches(train.training(16, epochs=2, seed=2, augmentation=WARPS)))
+    assert not same(one[:steps], one[steps:])
+
+
+def test_an_epoch_holds_no_example_twice(train):
+    drawn = [image.tobytes() for images, _ in train.training(16, epochs=1) for image in images.numpy()]
+    stored = [image.tobytes() for images, _ in train.evaluation(16) for image in images.numpy().astype("float32")]
+    assert len(drawn) == train.steps(16) * 16
+    assert all(drawn.count(image) <= stored.count(image) for image in drawn)
+
+
+def test_lengths_are_known_and_right(dataset):
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    assert train.training(16, epochs=3, first_epoch=1, first_step=2).cardinality() == 2 * train.steps(16) - 2
+    assert test.evaluation(4).cardinality() == -(-test.num_examples // 4)
+    assert sum(len(labels) for _, labels in test.evaluation(4)) == test.num_examples
+    assert sum(dataset.info.num_examples.values()) == 180
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 4])
+@pytest.mark.parametrize("batch_size", [7, 16, 128])
+def test_no_replica_is_left_without_an_example(replicas, batch_size):
+    for examples in range(200, 700):
+        size = _batch_for_all(examples, batch_size, replicas)
+        share, left = divmod(size, replicas)
+        assert left == 0
+        assert (examples % size or size) > share * (replicas - 1), (examples, size)
+
+
+def test_facts_and_images_follow_the_stored_order(dataset):
+    test = dataset.splits["test"]
+    facts = test.facts()
+    images, labels = (np.concatenate(parts) for parts in zip(*batches(test.evaluation(4)), strict=True))
+    np.testing.assert_array_equal(facts["label"], labels)
+    names = [dataset.info.class_names[label] for label in labels]
+    assert [example.split("/")[0] for example in facts["id"]] == names
+    np.testing.assert_array_equal(test.images([3, 0, 3]), images[[3, 0, 3]])
+
+
+def test_a_passing_dataset_has_another_order_each_time(train):
+    passing = train.one_epoch_a_pass(16)
+    first, second = batches(passing), batches(passing)
+    assert len(first) == len(second) == train.steps(16)
+    assert not same(first, second)
+
+
+def test_a_batch_larger_than_the_split_is_refused(train):
+    with pytest.raises(InvalidArgumentError, match="batch_size"):
+        train.steps(train.num_examples + 1)

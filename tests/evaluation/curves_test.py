@@ -1,0 +1,32 @@
+import pytest
+
+from keras_sketch.errors import BadDataError
+from keras_sketch.evaluation.curves import draw_curves
+
+ROW = dict(epoch=1, loss=1.2, top1=0.5, val_loss=1.1, val_top1=0.6, learning_rate=1e-3, stage="head")
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [ROW],
+        [{"loss": 1.0}, {"loss": 0.5}],
+        [{**ROW, "epoch": i, "stage": "a" if i < 4 else "b", "learning_rate": 10.0**-i} for i in range(1, 8)],
+        [{**ROW, "epoch": i} for i in range(60)],
+        [{key: str(value) for key, value in ROW.items()}, {**ROW, "epoch": 2, "val_loss": "", "val_top1": None}],
+        [ROW, {**ROW, "loss": float("nan"), "learning_rate": ""}],
+    ],
+    ids=["one epoch", "loss alone", "stages", "many", "validation not every epoch", "epochs that do not rise"],
+)
+def test_curves(tmp_path, picture, history):
+    draw_curves(tmp_path / "curves.png", history)
+    picture(tmp_path / "curves.png")
+    draw_curves(tmp_path / "curves.png", history, best_epoch=2)
+    picture(tmp_path / "curves.png")
+
+
+@pytest.mark.parametrize("history", [[], [{"loss": "much"}]])
+def test_curves_of_nothing_are_refused(tmp_path, history):
+    with pytest.raises(BadDataError):
+        draw_curves(tmp_path / "curves.png", history)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,86 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from keras_sketch.evaluation.intervals import average_scores, bootstrap_intervals, wilson_interval
+
+
+def wilson_by_hand(successes, trials, z=1.959963984540054):
+    share = successes / trials
+    centre = share + z**2 / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    scale = 1 + z**2 / trials
+    return (centre - half) / scale, (centre + half) / scale
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (3, 10), (88, 100), (2000, 2000), (7, 1_000_000)])
+def test_wilson_agrees_with_its_formula(successes, trials):
+    assert wilson_interval(successes, trials) == pytest.approx(wilson_by_hand(successes, trials), abs=1e-9)
+
+
+def test_wilson_of_a_textbook_example():
+    # 20 of 100: 0.1334 to 0.2888, e.g. Newcombe 1998, method 3.
+    assert wilson_interval(20, 100) == pytest.approx((0.1334, 0.2888), abs=5e-5)
+
+
+def counts_of(labels, predicted, num_classes):
+    return (
+        np.bincount(labels[labels == predicted], minlength=num_classes),
+        np.bincount(labels, minlength=num_classes),
+        np.bincount(predicted, minlength=num_classes),
+    )
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 40])
+def test_averages_agree_with_scikit_learn(num_classes):
+    rng = np.random.default_rng(num_classes)
+    labels, predicted = rng.integers(0, num_classes, (2, 30))
+    scores = average_scores(*counts_of(labels, predicted, num_classes))
+    for average, suffix in (("macro", ""), ("weighted", "_weighted")):
+        expected = precision_recall_fscore_support(labels, predicted, average=average, zero_division=0)[:3]
+        assert [scores[f"{name}{suffix}"] for name in ("precision", "recall", "f1")] == pytest.approx(expected)
+
+
+def test_bootstrap_agrees_with_resampling_the_examples():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 300)
+    predicted = np.where(rng.random(300) < 0.7, labels, rng.integers(0, 4, 300))
+    resampled = []
+    for _ in range(800):
+        chosen = rng.integers(0, 300, 300)
+        resampled.append(
+            precision_recall_fscore_support(labels[chosen], predicted[chosen], average="macro", zero_division=0)[2]
+        )
+    low, high = bootstrap_intervals(labels, predicted, 4, resamples=4000)["f1"]
+    expected = np.percentile(resampled, [2.5, 97.5])
+    assert high - low == pytest.approx(expected[1] - expected[0], rel=0.15)
+    assert (low, high) == pytest.approx(expected, abs=0.015)
+
+
+def test_bootstrap_repeats_with_its_seed_and_holds_the_score():
+    rng = np.random.default_rng(1)
+    labels, predicted = rng.integers(0, 100, (2, 150))
+    predicted[:100] = labels[:100]
+    intervals = bootstrap_intervals(labels, predicted, 100)
+    assert intervals == bootstrap_intervals(labels, predicted, 100)
+    assert intervals != bootstrap_intervals(labels, predicted, 100, seed=1)
+    for name, score in average_scores(*counts_of(labels, predicted, 100)).items():
+        low, high = intervals[name]
+        assert 0 <= low < score < high <= 1
+
+
+def test_bootstrap_without_a_mistake():
+    labels = np.arange(50) % 5
+    assert set(bootstrap_intervals(labels, labels, 5).values()) == {(1.0, 1.0)}
+
+
+def test_bootstrap_of_10_000_examples_and_345_classes_is_quick():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 345, 10_000)
+    predicted = np.where(rng.random(10_000) < 0.6, labels, rng.integers(0, 345, 10_000))
+    start = time.process_time()
+    bootstrap_intervals(labels, predicted, 345)
+    assert time.process_time() - start < 2  # of processor time, whatever else runs

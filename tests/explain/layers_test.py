@@ -1,0 +1,68 @@
+import keras
+import pytest
+from keras import layers
+
+from keras_sketch.explain.layers import feature_layer_name
+
+
+def head(features):
+    return layers.Dense(3)(layers.GlobalAveragePooling2D()(features))
+
+
+def test_it_is_the_last_before_pooling_and_not_the_last_convolution():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="early", padding="same")(inputs)
+    y = layers.Conv2D(2, 3, name="narrow", padding="same")(x)
+    joined = layers.Concatenate(name="joined")([x, y])
+    assert feature_layer_name(keras.Model(inputs, head(joined))) == "joined"
+
+
+def test_one_by_one_outputs_are_passed_over():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="features")(inputs)
+    x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Conv2D(3, 1, name="head")(layers.Dropout(0.1)(x))
+    assert feature_layer_name(keras.Model(inputs, layers.Flatten()(x))) == "features"
+
+
+def test_squeeze_and_excitation_is_not_taken_for_the_pooling():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    gate = layers.Conv2D(4, 1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = layers.Multiply(name="gated")([x, gate])
+    assert feature_layer_name(keras.Model(inputs, head(x))) == "gated"
+
+
+def test_images_of_any_size_and_operations_without_layers():
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3)(inputs)
+    operation = keras.ops.relu(x)
+    name = feature_layer_name(keras.Model(inputs, head(operation)))
+    assert name == operation._keras_history.operation.name
+
+
+def test_a_nested_network_is_taken_whole_or_entered():
+    inner = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inner)
+    inputs = keras.Input((8, 8, 3))
+    whole = keras.Model(inner, x, name="whole")
+    assert feature_layer_name(keras.Model(inputs, head(whole(inputs)))) == "whole"
+    pooled = keras.Model(inner, layers.GlobalMaxPooling2D()(x), name="pooled")
+    outer = keras.Sequential([inputs, keras.Sequential([pooled], name="outer"), layers.Dense(3)])
+    assert feature_layer_name(outer) == "outer/pooled/conv"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MobileNet", "conv_pw_13_relu"),
+        ("MobileNetV2", "out_relu"),
+        ("EfficientNetB0", "top_activation"),
+        ("DenseNet121", "relu"),
+        ("ResNet50", "conv5_block3_out"),
+    ],
+)
+@pytest.mark.slow
+def test_the_applications(name, expected):
+    model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=5)
+    assert feature_layer_name(model) == expected

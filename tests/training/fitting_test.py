@@ -1,0 +1,148 @@
+import dataclasses
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sketch import build_classifier
+from keras_sketch.errors import RunFolderError, RunInterrupted, TrainingError
+from keras_sketch.recipes import Augmentation, Recipe, Stage
+from keras_sketch.training import recorder as recorder_module
+from keras_sketch.training.fitting import fit_recipe
+from keras_sketch.training.history import read_history
+
+RECIPE = Recipe(
+    name="test",
+    summary="",
+    dataset="quickdraw",
+    model="quickdraw_cnn",
+    batch_size=16,
+    augmentation=Augmentation(rotation=10, flip=0.5),
+    label_smoothing=0.1,
+    stages=(
+        Stage(epochs=2, learning_rate=1e-3, name="first"),
+        Stage(epochs=2, learning_rate=1e-3, optimizer="adamw", schedule="cosine", warmup=0.2, weight_decay=0.01),
+    ),
+)
+
+
+def fresh_model():
+    keras.utils.set_random_seed(3)
+    return build_classifier("quickdraw_cnn", 3)
+
+
+def fit(dataset, folder, recipe=RECIPE, model=None):
+    model = model or fresh_model()
+    validation = dataset.splits["validation"]
+    rows = fit_recipe(model, recipe, dataset.splits["train"], validation, folder, {"class_names": []})
+    return model, rows
+
+
+def interrupt_at(monkeypatch, step):
+    """Sends SIGINT to the process in the given training step, counted over the whole run."""
+    original = recorder_module.Recorder.on_train_batch_end
+    seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        seen.append(batch)
+        if len(seen) == step:
+            signal.raise_signal(signal.SIGINT)
+        original(self, batch, logs)
+
+    monkeypatch.setattr(recorder_module.Recorder, "on_train_batch_end", on_train_batch_end)
+
+
+def test_history_counts_and_best_weights(dataset, tmp_path):
+    model, rows = fit(dataset, tmp_path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert [row["stage"] for row in rows] == ["first", "first", "train", "train"]
+    assert int(model.optimizer.iterations) == 2 * dataset.splits["train"].steps(16)
+    assert read_history(tmp_path / "history.csv") == rows
+    assert rows[-1]["learning_rate"] == pytest.approx(0, abs=1e-6)
+    best = min(rows, key=lambda row: row["val_loss"])
+    again = model.evaluate(dataset.splits["validation"].evaluation(16), return_dict=True, verbose=0)
+    assert again["loss"] == pytest.approx(best["val_loss"], abs=1e-5)
+
+
+def test_the_metrics_of_an_epoch_count_every_example_once(dataset, tmp_path):
+    model, _ = fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
+    test = dataset.splits["test"]
+    model.evaluate(test.evaluation(7), verbose=0)
+    counts = {float(each) for each in model.metrics_variables if each.name == "count"}
+    assert counts == {float(test.num_examples)}
+    assert len(model.predict(test.evaluation(7), verbose=0)) == test.num_examples
+
+
+@pytest.mark.parametrize("step", [3, 18, 25])
+def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, tmp_path, monkeypatch, step):
+    undisturbed, rows = fit(dataset, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, step)
+        with pytest.raises(RunInterrupted, match="--resume") as stopped:
+            fit(dataset, tmp_path / "broken")
+    assert stopped.value.exit_code == 130
+    keras.utils.set_random_seed(99)
+    resumed, resumed_rows = fit(dataset, tmp_path / "broken", model=build_classifier("quickdraw_cnn", 3))
+    assert resumed_rows == rows
+    for a, b in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_finished_run_resumed_has_its_best_weights(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
+    model, rows = fit(dataset, tmp_path)
+    again, rows_again = fit(dataset, tmp_path, model=build_classifier("quickdraw_cnn", 3))
+    assert rows_again == rows
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_last_two_checkpoints_stay_and_a_damaged_one_is_passed_over(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
+    _, rows = fit(dataset, tmp_path)
+    states = sorted((tmp_path / "checkpoints").glob("*"))
+    assert len(states) == 2
+    states[1].write_bytes(states[1].read_bytes()[:1000])
+    with pytest.warns(UserWarning, match="damaged"):
+        _, again = fit(dataset, tmp_path, model=build_classifier("quickdraw_cnn", 3))
+    assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in rows])
+    for state in (tmp_path / "checkpoints").glob("*"):
+        state.write_bytes(b"")
+    with pytest.raises(RunFolderError, match="damaged"), pytest.warns(UserWarning):
+        fit(dataset, tmp_path)
+
+
+def test_a_checkpoint_of_another_network_is_refused(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
+    fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(RunFolderError, match="another network"):
+        fit(dataset, tmp_path, RECIPE.with_changes(epochs=3), model)
+
+
+def test_patience_ends_a_run(dataset, tmp_path):
+    stage = Stage(epochs=30, learning_rate=1e-12)
+    recipe = dataclasses.replace(RECIPE, stages=(stage,), patience=2, augmentation=Augmentation())
+    _, rows = fit(dataset, tmp_path, recipe)
+    assert 3 <= len(rows) < 30
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(dataset, tmp_path):
+    recipe = dataclasses.replace(RECIPE, stages=(Stage(epochs=3, learning_rate=1e30, optimizer="sgd"),))
+    with pytest.raises(TrainingError, match="learning-rate"):
+        fit(dataset, tmp_path, recipe)
+
+
+def test_a_checkpoint_carries_labels_and_history(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
+    model = fresh_model()
+    fit_recipe(
+        model, RECIPE.with_changes(epochs=1), dataset.splits["train"], None, tmp_path, {"class_names": ["a", "b", "c"]}
+    )
+    state = sorted((tmp_path / "checkpoints").glob("*"))[-1]
+    with np.load(state) as stored:
+        metadata = json.loads(str(stored["metadata"]))
+    assert metadata["class_names"] == ["a", "b", "c"]
+    assert len(metadata["history"]) == 3

@@ -24,7 +24,32 @@ def _published(classes: tuple[str, ...], top1: float) -> Recipe:
     )
 
 
+OURS = Recipe(
+    name="quickdraw",
+    summary="Ours: a small residual network, strong warps, mixup, 60 epochs.",
+    dataset="quickdraw",
+    model="doodle_resnet",
+    batch_size=128,
+    augmentation=Augmentation(
+        rotation=15,
+        shear=math.degrees(math.atan(0.15)),
+        zoom=(0.82, 1.06),
+        aspect=0.12,
+        shift=2 / 28,
+        flip=0.5,
+        elastic=1 / 28,
+        thickness=0.4,
+        erase=0.25,
+        mix=0.2,
+    ),
+    label_smoothing=0.1,
+    stages=(
+        Stage(epochs=60, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.05),
+    ),
+)
+
 RECIPES = (
+    OURS,
     _published(("cow", "panda"), 0.9583),
     _published(("duck", "elephant", "frog", "rabbit"), 0.8783),
     _published(("camel", "cow", "duck", "elephant", "frog", "panda", "rabbit", "shark"), 0.8845),

@@ -8,25 +8,38 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """Random changes of the training images, drawn anew for each image and epoch; all zero: none.
+    """Random changes of the training images, drawn anew for each image and epoch; as constructed: none.
 
-    Rotation, shear, zoom, shift and flip are one affine warp with bilinear interpolation. Each is drawn uniformly from
-    plus or minus its value.
+    Rotation, shear, zoom, aspect, shift, flip and elastic are one warp with bilinear interpolation. Where only one
+    value is given, the change is drawn uniformly from plus or minus it.
 
     Attributes:
         rotation: Degrees.
         shear: Degrees.
-        zoom: Share of the size, on a logarithmic scale: 0.2 draws from 1/1.2 to 1.2.
+        zoom: Smallest and largest size, 1 being the stored one; drawn on a logarithmic scale.
+        aspect: Natural logarithm of the width's zoom, taken from the height's.
         shift: Share of the height and of the width.
         flip: Probability of a mirrored image.
-        fill: The grey, 0..255, that appears where the image was moved away.
+        elastic: Standard deviation, as a share of the side, of a smooth random displacement on a 4 x 4 grid
+            (after Simard et al. 2003).
+        thickness: Probability of thicker or thinner strokes; for light ones on a dark ground.
+        erase: Probability of a rectangle in the paper's colour, each side 0.1 to 0.36 of the image's (after Zhong et
+            al. 2020).
+        mix: Parameter of the Beta distribution with which half of the images, and their labels, are mixed with another
+            of the batch (mixup, Zhang et al. 2018); 0: none.
+        fill: The grey, 0..255, of the paper.
     """
 
     rotation: float = 0.0
     shear: float = 0.0
-    zoom: float = 0.0
+    zoom: tuple[float, float] = (1.0, 1.0)
+    aspect: float = 0.0
     shift: float = 0.0
     flip: float = 0.0
+    elastic: float = 0.0
+    thickness: float = 0.0
+    erase: float = 0.0
+    mix: float = 0.0
     fill: float = 0.0
 
 
@@ -142,13 +155,13 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: Mapping) -> Recipe:
         """Builds the recipe that `to_dict` described."""
-        published = values["published"]
+        published, augmentation = values["published"], values["augmentation"]
         return cls(
             **{
                 **values,
                 "classes": tuple(values["classes"]),
                 "stages": tuple(Stage(**stage) for stage in values["stages"]),
-                "augmentation": Augmentation(**values["augmentation"]),
+                "augmentation": Augmentation(**{**augmentation, "zoom": tuple(augmentation["zoom"])}),
                 "published": Published(**published) if published else None,
             }
         )

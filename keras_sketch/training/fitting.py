@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.losses import CrossEntropy
+from keras_sketch.metrics import TopK
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training.checkpoint import Place, restore
 from keras_sketch.training.distribution import scope
@@ -72,14 +73,10 @@ def fit_recipe(
 
 def _compile(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit) -> None:
     """Compiles, and builds the optimizer and metrics, so that a checkpoint's variables have a place."""
-    classes = model.output_shape[-1]
     model.compile(
         optimizer=make_optimizer(stage, train.steps(recipe.batch_size)),
         loss=CrossEntropy(recipe.label_smoothing),
-        metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="top1"),
-            keras.metrics.SparseTopKCategoricalAccuracy(k=min(5, classes), name="top5"),
-        ],
+        metrics=[TopK(1), TopK(5)],
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
+from keras_sketch.models.table import backbone
 from keras_sketch.recipes import Recipe, find_recipe
 from keras_sketch.workflows.arguments import split_names
 from keras_sketch.workflows.run_folder import RunFolder
@@ -102,7 +103,9 @@ def _choose(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
     for name, least in {"epochs": 1, "batch_size": 1, "image_size": 1, "per_class": 1, "seed": 0}.items():
         if given.get(name, least) < least:
             raise InvalidArgumentError(name, f"at least {least}", given[name])
-    return chosen.with_changes(**given)
+    changed = chosen.with_changes(**given)
+    backbone(changed.model)
+    return changed
 
 
 def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic) -> None:

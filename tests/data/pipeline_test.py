@@ -6,7 +6,18 @@ from keras_sketch.data.pipeline import _batch_for_all
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
 
-WARPS = Augmentation(rotation=20, shear=5, zoom=0.2, shift=0.1, flip=0.5)
+WARPS = Augmentation(
+    rotation=20,
+    shear=5,
+    zoom=(0.8, 1.2),
+    aspect=0.1,
+    shift=0.1,
+    flip=0.5,
+    elastic=0.03,
+    thickness=0.5,
+    erase=0.5,
+    mix=0.2,
+)
 
 
 def batches(dataset):

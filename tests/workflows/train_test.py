@@ -1,0 +1,155 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_sketch import evaluate, gradcam, load_classifier, train
+from keras_sketch.data import open_dataset
+from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
+from keras_sketch.workflows import explain, export, predict, report
+from keras_sketch.workflows.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+FILES = {
+    "recipe.json", "labels.txt", "history.csv", "metrics.json", "predictions.csv", "classes.csv", "report.md",
+    "curves.png", "confusion.png", "samples.png", "gradcam.png", "model.keras", "saved_model", "logs",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(bars, prepared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "bars"
+    return train(
+        dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=3, learning_rate=1e-3,
+        data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def test_split(bars, prepared):
+    return open_dataset("quickdraw", config="bitmap", data_dir=prepared, manual_dir=bars).splits["test"]
+
+
+def test_a_run_leaves_everything_that_is_promised(run, test_split):
+    assert FILES <= {file.name for file in run.iterdir()}
+    assert RunFolder(run).finished
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["num_examples"] == test_split.num_examples
+    with (run / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == list(test_split.facts()["id"])
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    assert right / len(rows) == pytest.approx(metrics["top1"])
+    assert RunFolder(run).class_names() == ("arm", "belt", "cloud")
+
+
+def test_the_saved_model_says_from_bytes_what_the_model_says_from_pixels(run, test_split):
+    import tensorflow as tf
+
+    pixels = np.concatenate([images for images, _ in test_split.evaluation(16)])
+    contents = [cv2.imencode(".png", image)[1].tobytes() for image in pixels]
+    served = tf.saved_model.load(str(run / "saved_model"))
+    answer = served.signatures["serving_default"](image_bytes=tf.constant(contents))
+    model = load_classifier(run)
+    expected = [model.class_names[place] for place in model.predict(pixels, verbose=0).argmax(-1)]
+    assert [label.decode() for label in answer["labels"][:, 0].numpy()] == expected
+    from_pixels = served.signatures["pixels"](images=tf.constant(pixels))
+    np.testing.assert_allclose(answer["probabilities"], from_pixels["probabilities"], atol=1e-6)
+    assert gradcam(model, pixels[:2]).shape == (2, 28, 28)
+
+
+def test_evaluating_again_gives_the_same_figures(run):
+    before = json.loads((run / "metrics.json").read_text())
+    assert evaluate(str(run)) == before
+
+
+def test_predict_explain_export_and_report(run, tmp_path, capsys):
+    drawing = np.full((50, 80), 255, "uint8")
+    cv2.line(drawing, (10, 25), (70, 25), 0, 4)
+    cv2.imwrite(str(tmp_path / "line.png"), drawing)
+    ((name, score), *_), *_ = predict(str(run), [str(tmp_path / "line.png")])
+    assert name in ("arm", "belt", "cloud") and 1 / 3 <= score <= 1
+    assert "line.png: " in capsys.readouterr().out
+    picture = explain(str(run), [str(tmp_path / "line.png")], class_name="belt", output=str(tmp_path / "cam.png"))
+    assert cv2.imread(str(picture)) is not None
+    assert (export(str(run), str(tmp_path / "served")) / "saved_model.pb").is_file()
+    report([str(run)])
+    assert "| quickdraw_cnn | quickdraw |" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
+    before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
+    with pytest.raises(RunFolderError, match="already holds a finished run. Add --resume"):
+        train(dataset="quickdraw", output_dir=str(run))
+    assert train(dataset="quickdraw", output_dir=str(run), resume=True) == run
+    assert "nothing to do" in capsys.readouterr().out
+    assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(dataset="quikdraw"), UnknownNameError, "Did you mean 'quickdraw'"),
+        (dict(dataset="doodles", model="resnet"), UnknownNameError, "Unknown model 'resnet'"),
+        (dict(dataset="doodles", recipe="quickdraw-8"), InvalidArgumentError, "dataset"),
+        (dict(dataset="doodles", epochs=0), InvalidArgumentError, "epochs"),
+        (dict(dataset="doodles", seed=-1), InvalidArgumentError, "seed"),
+        (dict(dataset="doodles", split="photo"), UnknownNameError, "split"),
+        (dict(dataset="doodles", config="big"), UnknownNameError, "config"),
+        (dict(dataset="doodles", classes=("hose",)), UnknownNameError, "class"),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(arguments, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        train(**arguments, data_dir=str(tmp_path / "data"), output_dir=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_run_s_folder_cannot_be_resumed_with_other_settings(bars, prepared, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.begin({"recipe": {"seed": 1}, "versions": "old"}, ("a", "b"), resume=False)
+    folder.begin({"recipe": {"seed": 1}, "versions": "new"}, ("a", "b"), resume=True)
+    with pytest.raises(RunFolderError, match="recipe.seed: 1 there, 2 now"):
+        folder.begin({"recipe": {"seed": 2}, "versions": "new"}, ("a", "b"), resume=True)
+    with pytest.raises(RunFolderError, match="not finished"):
+        folder.check_free(resume=False)
+
+
+def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path):
+    """The whole command as a process, stopped by SIGINT in the middle of an epoch."""
+    import signal
+    import time
+
+    command = [
+        sys.executable, "train.py", "--dataset", "quickdraw", "--config", "bitmap", "--model", "quickdraw_cnn",
+        "--batch-size", "16", "--epochs", "400", "--manual-dir", str(bars), "--data-dir", str(prepared),
+        "--output-dir", str(tmp_path / "run"),
+    ]  # fmt: skip
+    started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    history = tmp_path / "run" / "history.csv"
+    deadline = time.monotonic() + 120
+    while not history.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130, errors
+    assert "--resume" in errors and "Traceback" not in errors
+    epochs = len(history.read_text().splitlines()) - 1
+    assert 0 < epochs < 400
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 2 and "Add --resume" in again.stderr
+    other = subprocess.run([*command, "--resume", "--seed", "5"], cwd=ROOT, capture_output=True, text=True)
+    assert other.returncode == 2 and "recipe.seed: 0 there, 5 now" in other.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_is_one_sentence(bars, prepared, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(RunFolderError, match="Cannot write"):
+        RunFolder(tmp_path / "locked" / "run").begin({}, (), resume=False)

@@ -1,0 +1,1 @@
+"""Doodles drawn by a program, as a TFDS dataset."""

@@ -1,0 +1,154 @@
+"""A folder of your own images, one sub-folder a class."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_sketch.curation.decode import check_image
+from keras_sketch.curation.splits import SplitScheme
+from keras_sketch.errors import BadDataError, MissingDataError
+from tfds_builders.base import GroupSplitBuilder
+from tfds_builders.config import GroupSplitConfig
+from tfds_builders.drawings import encode_png
+from tfds_builders.writing import Example
+
+# What operating systems leave in folders; these, and names that begin with a dot, are no examples and not counted.
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+# Of re-encoded JPEGs, those that were turned or made smaller. Others keep their own bytes.
+_JPEG_QUALITY = 95
+
+
+@dataclasses.dataclass(eq=False, kw_only=True, repr=False)
+class FolderConfig(GroupSplitConfig):
+    """What is kept of the user's images.
+
+    Attributes:
+        max_side: Longest side in pixels; larger images are made smaller by averaging over areas, keeping their shape.
+    """
+
+    max_side: int = 512
+
+
+class Builder(GroupSplitBuilder):
+    """Prepares PNG, JPEG, GIF (not animated) and BMP files; each is decoded before it is stored."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    BUILDER_CONFIGS = [FolderConfig(name="folder", description="Images of the user, at their own size up to a limit.")]
+    SPLIT_SCHEMES = {
+        "hash": SplitScheme(train=0.8, validation=0.1, test=0.1),
+        "holdout": SplitScheme(train=0.8, test=0.2),
+    }
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Make a folder with one sub-folder for each class, named after it, put PNG, JPEG, GIF or BMP images of the "
+        "class into it, and give the outer folder as the manual folder."
+    )
+
+    @classmethod
+    def available_classes(cls, config, manual_dir):
+        """Lists the sub-folders."""
+        if manual_dir is None:
+            raise MissingDataError(f"The dataset 'folder' needs a manual folder. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+        names = tuple(sorted(path.name for path in manual_dir.iterdir() if path.is_dir() and not _is_clutter(path)))
+        if len(names) < 2:
+            found = f"only one sub-folder, {names[0]!r}" if names else "no sub-folders"
+            raise MissingDataError(
+                f"{manual_dir} has {found}; at least two classes are needed. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            )
+        return names
+
+    @classmethod
+    def source_files(cls, config, manual_dir):
+        """Lists every file below the classes' sub-folders, other than the operating system's."""
+        names = config.classes or cls.available_classes(config, manual_dir)
+        return [path for name in names for path in _files(manual_dir / name)]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self._dataset_info(tfds.features.Image(shape=(None, None, 3)), self.builder_config.classes)
+
+    def _fetch(self, dl_manager, manual_dir) -> tuple[Path, tuple[str, ...]]:
+        """Gives the folder and the classes, which `tfds.load` alone cannot know before."""
+        available = self.available_classes(self.builder_config, manual_dir)
+        names = self.builder_config.classes or available
+        for name in names:
+            if name not in available:
+                raise MissingDataError(f"There is no sub-folder {name!r} in {manual_dir}.")
+        self.info.features["label"].names = list(names)
+        return manual_dir, names
+
+    def _examples(self, source, manifest) -> Iterator[Example]:
+        folder, names = source
+        for label, name in enumerate(names):
+            count = 0
+            for path in _files(folder / name):
+                if count == self.builder_config.per_class:
+                    break
+                identity = path.relative_to(folder).as_posix()
+                contents = path.read_bytes()
+                try:
+                    image = _stored(contents, check_image(contents), self.builder_config.max_side)
+                except BadDataError as error:
+                    manifest.add_bad(identity, "", str(error))
+                    continue
+                count += 1
+                group = hashlib.blake2b(contents, digest_size=16).hexdigest()
+                yield Example(identity, group, {"image": image, "label": label}, identity)
+            if not count:
+                manifest.check()
+                raise BadDataError(
+                    f"The class {name!r} has no usable image: {folder / name} holds no PNG, JPEG, GIF or BMP that can "
+                    "be decoded."
+                )
+
+
+def _is_clutter(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in _CLUTTER
+
+
+def _files(folder: Path) -> list[Path]:
+    """Lists the files below a class's folder, sub-folders included, sorted by path."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if _is_clutter(path):
+            continue
+        found.extend(_files(path) if path.is_dir() else [path])
+    return found
+
+
+def _stored(contents: bytes, pixels: np.ndarray, max_side: int) -> bytes:
+    """Gives the bytes to store: the file's own where TFDS reads the checked pixels from them, else encoded anew.
+
+    Args:
+        contents: The file.
+        pixels: uint8 `[H, W, C]`, as `check_image` decoded it: upright, on white.
+        max_side: Longest side in pixels.
+
+    Returns:
+        A PNG or JPEG file.
+    """
+    is_jpeg = contents.startswith(b"\xff\xd8")
+    height, width = pixels.shape[:2]
+    if max(height, width) > max_side:
+        scale = max_side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    elif (is_jpeg or contents.startswith(b"\x89PNG")) and _reads_as(contents, pixels):
+        return contents
+    if is_jpeg:
+        return tf.io.encode_jpeg(pixels, quality=_JPEG_QUALITY, chroma_downsampling=False).numpy()
+    return encode_png(pixels[np.newaxis])[0]
+
+
+def _reads_as(contents: bytes, pixels: np.ndarray) -> bool:
+    """Tells whether the decoder that TFDS's `Image` feature uses gives these pixels."""
+    return np.array_equal(
+        tf.io.decode_image(contents, channels=3).numpy(), np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    )

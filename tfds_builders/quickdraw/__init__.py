@@ -1,0 +1,1 @@
+"""Quick, Draw! as a TFDS dataset."""

@@ -12,7 +12,7 @@ import orjson
 from keras_sketch.errors import BadDataError, MissingDataError
 
 MAX_LINE_BYTES = 16 * 2**20
-"""Longest line that is parsed, in bytes. QuickDraw's longest raw drawings are below 1 MiB."""
+"""Longest line that is parsed, in bytes: hundreds of times the longest raw drawing among the samples (29 kB)."""
 
 _TEXT_FIELDS = ("word", "countrycode", "timestamp", "key_id")
 _NUMBERS = {int, float}

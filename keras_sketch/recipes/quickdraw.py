@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from keras_sketch.recipes.recipe import Published, Recipe, Stage
+import math
+
+from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
 
 _NOTEBOOK = "amelie-vogel/image-classification-quickdraw"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from keras_sketch.errors import InvalidArgumentError, RunFolderError
+from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +41,7 @@ def classify(run: str, images: Sequence[str]) -> tuple[keras.Model, np.ndarray, 
     Raises:
         KerasSketchError: No finished run there, or a file that is no image.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    start_tensorflow()
     import numpy as np
     from scipy.special import softmax
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras_sketch.errors import RunFolderError
 from keras_sketch.workflows.classification import open_classifier
 from keras_sketch.workflows.run_folder import RunFolder
+from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +43,7 @@ def evaluate(run: str, data_dir: str | None = None, manual_dir: str | None = Non
         RunFolderError: No finished run there.
         KerasSketchError: Its data cannot be read, or has other classes than the run.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    start_tensorflow()
     from keras_sketch.data import open_dataset
     from keras_sketch.training.history import read_history
 
@@ -142,7 +143,7 @@ def _write_report(data: OpenDataset, predictions: Predictions, metrics: dict, ru
         data=DataSummary(
             dataset=f"{info.provenance['dataset']}/{info.provenance['config']}",
             splits=info.num_examples,
-            provenance=f"Version {info.provenance['version']}, prepared in `{info.provenance['prepared_in']}`.",
+            provenance=f"Version {info.provenance['version']}, prepared in {info.provenance['prepared_in']}.",
             split_scheme=info.provenance["split"],
             class_counts=counts,
             bad_examples=info.bad_examples,

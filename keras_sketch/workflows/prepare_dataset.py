@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 
 def prepare(
@@ -27,7 +27,7 @@ def prepare(
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    start_tensorflow()
     from keras_sketch.data.sources import prepare as prepare_builder
     from keras_sketch.workflows.arguments import split_names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +11,7 @@ from keras_sketch.models.table import backbone
 from keras_sketch.recipes import Recipe, find_recipe
 from keras_sketch.workflows.arguments import split_names
 from keras_sketch.workflows.run_folder import RunFolder
+from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -89,7 +89,7 @@ def train(
         print(f"{run.path} holds a finished run: nothing to do. Its report: {run.path / 'report.md'}")
         return run.path
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    start_tensorflow()
     _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic)
     print(f"Report: {run.path / 'report.md'}")
     return run.path

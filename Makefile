@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .PHONY: train test test-all lint clean
 
 train: $(VENV)/installed
-	$(BIN)/python train.py
+	$(BIN)/python train.py --resume
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest

@@ -23,7 +23,10 @@ class UnknownNameError(KerasSketchError, ValueError):
             hint: A sentence to append.
         """
         choices = sorted(map(str, choices))
-        near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6)
+        near = sorted(
+            difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6),
+            key=lambda choice: sorted(choice.lower()) != sorted(str(name).lower()),
+        )
         message = f"Unknown {kind} {name!r}."
         if near:
             message += f" Did you mean {near[0]!r}?"

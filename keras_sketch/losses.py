@@ -1,4 +1,4 @@
-"""Losses over logits and labels."""
+"""Losses over logits and integer labels."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_sketch")
 class CrossEntropy(keras.losses.Loss):
-    """Softmax cross entropy with label smoothing, for integer labels and for the shares that mixup makes.
+    """Softmax cross entropy of integer labels, with label smoothing.
 
-    The target is `1 - label_smoothing` times the label's, plus `label_smoothing / K` for every class (Szegedy et al.
+    The target is `1 - label_smoothing` for the label, plus `label_smoothing / K` for every class (Szegedy et al.
     2016, equation 5). Keras has smoothing for one-hot targets only.
 
     Args:
@@ -22,13 +22,10 @@ class CrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and labels `[N]`, `[N, 1]`, or shares `[N, K]`."""
+        """Returns float32 `[N]` for integer labels `[N]` or `[N, 1]` and logits `[N, K]`."""
         log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
-            of_label = ops.sum(ops.cast(y_true, "float32") * log_probabilities, axis=-1)
-        else:
-            labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
-            of_label = ops.squeeze(ops.take_along_axis(log_probabilities, labels, axis=-1), -1)
+        labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
+        of_label = ops.squeeze(ops.take_along_axis(log_probabilities, labels, axis=-1), -1)
         return -(1 - self.label_smoothing) * of_label - self.label_smoothing * ops.mean(log_probabilities, axis=-1)
 
     def get_config(self):

@@ -16,12 +16,6 @@ def test_equals_keras_on_one_hot_targets(smoothing):
     assert float(CrossEntropy(smoothing)(LABELS[:, None], LOGITS)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_shares_of_classes_are_weighted():
-    both = CrossEntropy(0.1)(np.array([[0.25, 0.75, 0, 0, 0]], "float32"), LOGITS[:1])
-    apart = [float(CrossEntropy(0.1)(np.array([label]), LOGITS[:1])) for label in (0, 1)]
-    assert float(both) == pytest.approx(0.25 * apart[0] + 0.75 * apart[1], rel=1e-5)
-
-
 def test_is_finite_for_sure_mistakes_in_half_precision():
     logits = np.array([[-6e4, 6e4]], "float16")
     assert np.isfinite(float(CrossEntropy(0.1)(np.array([0]), logits)))

@@ -145,6 +145,18 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
         return cls._replace(config, source=cls.source_fingerprint(config, folder))
 
     @classmethod
+    def check_source(cls, config: GroupSplitConfig, manual_dir: Path | None) -> None:
+        """Looks, before anything is written, whether the source can be reached at all; by default there is no doubt.
+
+        Args:
+            config: From `resolve_config`.
+            manual_dir: The folder that the user gave, or None.
+
+        Raises:
+            MissingDataError: It cannot; says what to do.
+        """
+
+    @classmethod
     def source_fingerprint(cls, config: GroupSplitConfig, manual_dir: Path | str) -> str:
         """Digests relative path, size and time of change of the files that a config would read.
 

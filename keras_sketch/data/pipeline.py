@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_sketch.data.augmentation import NONE, augment, draw
+from keras_sketch.data.augmentation import augment, draw
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
@@ -73,7 +73,7 @@ class ImageSplit:
         batch_size: int,
         epochs: int,
         seed: int = 0,
-        augmentation: Augmentation = NONE,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         first_epoch: int = 0,
         first_step: int = 0,
     ) -> tf.data.Dataset:
@@ -91,8 +91,7 @@ class ImageSplit:
             first_step: The step of that epoch to start with.
 
         Returns:
-            Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`, or float32 `[B, K]` with mixup), of known
-            cardinality.
+            Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality.
         """
         numbers = tf.data.Dataset.range(first_epoch, epochs)
         total = (epochs - first_epoch) * self.steps(batch_size) - first_step
@@ -102,10 +101,10 @@ class ImageSplit:
         """Returns the training batches for a `fit` of the caller's: its n-th pass is the n-th epoch."""
         passes = tf.Variable(-1, dtype=tf.int64, trainable=False)
         numbers = tf.data.Dataset.range(1).map(lambda _: passes.assign_add(1))
-        return self._stream(numbers, batch_size, seed, NONE, 0, self.steps(batch_size))
+        return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
 
     def _stream(self, epochs, batch_size, seed, augmentation, first_step, total) -> tf.data.Dataset:
-        steps, classes = self.steps(batch_size), self.builder.info.features["label"].num_classes
+        steps = self.steps(batch_size)
         records = self._records().enumerate()
         buffer = self._shuffle_buffer()
 
@@ -116,14 +115,14 @@ class ImageSplit:
             return order.take(steps * batch_size).map(lambda index, example: (epoch, index, example))
 
         def example(epoch, index, record):
-            return self._image(record["image"]), record["label"], draw(seed, epoch, index, augmentation)
+            return self._image(record["image"]), record["label"], draw(seed, epoch, index)
+
+        def finish(images, labels, draws):
+            return augment(images, draws, augmentation), labels
 
         stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
         batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
-        batches = batches.map(
-            lambda images, labels, draws: augment(images, labels, draws, augmentation, classes),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
 
     def facts(self) -> dict[str, Sequence]:

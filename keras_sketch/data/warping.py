@@ -16,8 +16,8 @@ def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentat
 
     Args:
         images: float32 `[N, H, W, C]`.
-        draws: Uniform in [0, 1), `[N, k]` each: `rotation`, `shear`, `zoom`, `aspect`, `flip` (k = 1), `shift` (2),
-            `elastic` (2 x 4 x 4).
+        draws: Uniform in [0, 1), `[N, k]` each: `rotation`, `shear`, `zoom`, `aspect`, `flip`, `unwarped` (k = 1),
+            `shift` (2), `elastic` (2 x 4 x 4).
         augmentation: The ranges.
 
     Returns:
@@ -26,9 +26,8 @@ def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentat
     height, width = images.shape[1], images.shape[2]
     transforms = output_to_input(draws, augmentation, height, width)
     if augmentation.elastic:
-        return _sample(
-            images, transforms, _displacement(draws["elastic"], augmentation, height, width), augmentation.fill
-        )
+        displacement = _displacement(draws, augmentation, height, width)
+        return _sample(images, transforms, displacement, augmentation.fill)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=transforms,
@@ -44,14 +43,15 @@ def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, hei
 
     The image is mirrored, zoomed, sheared along x and rotated about its centre, then shifted.
     """
+    warped = _warped(draws, augmentation)
 
     def plus_or_minus(name, limit, place=0):
-        return (draws[name][:, place] * 2 - 1) * limit
+        return (draws[name][:, place] * 2 - 1) * limit * warped
 
     angle = plus_or_minus("rotation", math.radians(augmentation.rotation))
     shear = tf.tan(plus_or_minus("shear", math.radians(augmentation.shear)))
     low, high = (math.log(limit) for limit in augmentation.zoom)
-    zoom_y = tf.exp(low + draws["zoom"][:, 0] * (high - low))
+    zoom_y = tf.exp((low + draws["zoom"][:, 0] * (high - low)) * warped)
     zoom_x = zoom_y * tf.exp(plus_or_minus("aspect", augmentation.aspect))
     shift_x = plus_or_minus("shift", augmentation.shift * width, 0)
     shift_y = plus_or_minus("shift", augmentation.shift * height, 1)
@@ -70,10 +70,16 @@ def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, hei
     return tf.stack([m00, m01, offset_x, m10, m11, offset_y, zero, zero], axis=1)
 
 
-def _displacement(uniform: tf.Tensor, augmentation: Augmentation, height: int, width: int) -> tf.Tensor:
+def _warped(draws: dict[str, tf.Tensor], augmentation: Augmentation) -> tf.Tensor:
+    """Returns 1 for the images to warp and 0 for those that are at most mirrored, float32 `[N]`."""
+    return tf.cast(draws["unwarped"][:, 0] >= augmentation.unwarped, tf.float32)
+
+
+def _displacement(draws: dict[str, tf.Tensor], augmentation: Augmentation, height: int, width: int) -> tf.Tensor:
     """Returns pixels to add to the input's coordinates, float32 `[N, H, W, 2]` (x, y): smooth, normally distributed."""
-    normal = tf.math.ndtri(tf.clip_by_value(uniform, 1e-6, 1 - 1e-6))
-    grid = tf.reshape(normal, [-1, ELASTIC_GRID, ELASTIC_GRID, 2]) * augmentation.elastic
+    normal = tf.math.ndtri(tf.clip_by_value(draws["elastic"], 1e-6, 1 - 1e-6))
+    size = augmentation.elastic * _warped(draws, augmentation)[:, None, None, None]
+    grid = tf.reshape(normal, [-1, ELASTIC_GRID, ELASTIC_GRID, 2]) * size
     return tf.image.resize(grid, [height, width], "bicubic") * tf.constant([width, height], tf.float32)
 
 

@@ -11,7 +11,7 @@ RECIPES = (
         dataset="doodles",
         model="quickdraw_cnn",
         batch_size=128,
-        augmentation=Augmentation(rotation=10, shear=5, zoom=(0.9, 1.1), shift=0.08, flip=0.5),
+        augmentation=Augmentation(rotation=10, shear=5, zoom=(0.9, 1.1), shift=0.08, flip=0.5, unwarped=0.25),
         stages=(
             Stage(epochs=12, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=0.01),
         ),

@@ -12,7 +12,7 @@ RECIPES = (
         model="quickdraw_cnn",
         image_size=64,
         batch_size=32,
-        augmentation=Augmentation(rotation=10, shear=5, zoom=(0.9, 1.1), shift=0.08, flip=0.5, fill=255),
+        augmentation=Augmentation(rotation=10, shear=5, zoom=(0.9, 1.1), shift=0.08, flip=0.5, unwarped=0.25, fill=255),
         stages=(
             Stage(epochs=30, optimizer="adamw", learning_rate=1e-3, schedule="cosine", warmup=0.1, weight_decay=0.01),
         ),

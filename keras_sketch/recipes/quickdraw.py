@@ -28,25 +28,24 @@ def _published(classes: tuple[str, ...], top1: float) -> Recipe:
 
 OURS = Recipe(
     name="quickdraw",
-    summary="Ours: a small residual network, strong warps, mixup, 60 epochs.",
+    summary="Ours: a small residual network, warps that leave every fourth image crisp, 45 epochs.",
     dataset="quickdraw",
     model="doodle_resnet",
     batch_size=128,
     augmentation=Augmentation(
-        rotation=15,
+        rotation=12,
         shear=math.degrees(math.atan(0.15)),
         zoom=(0.82, 1.06),
         aspect=0.12,
         shift=2 / 28,
         flip=0.5,
-        elastic=1 / 28,
-        thickness=0.4,
-        erase=0.25,
-        mix=0.2,
+        elastic=0.8 / 28,
+        unwarped=0.25,
+        thickness=0.25,
     ),
     label_smoothing=0.1,
     stages=(
-        Stage(epochs=60, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.05),
+        Stage(epochs=45, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=3 / 45, weight_decay=0.05),
     ),
 )
 

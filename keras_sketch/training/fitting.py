@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.losses import CrossEntropy
-from keras_sketch.metrics import TopK
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training.checkpoint import Place, restore
 from keras_sketch.training.distribution import scope
@@ -76,7 +75,10 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit
     model.compile(
         optimizer=make_optimizer(stage, train.steps(recipe.batch_size)),
         loss=CrossEntropy(recipe.label_smoothing),
-        metrics=[TopK(1), TopK(5)],
+        metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseTopKCategoricalAccuracy(k=min(5, model.output_shape[-1]), name="top5"),
+        ],
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)

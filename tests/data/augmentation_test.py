@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_sketch.data.augmentation import UNIFORM_DRAWS, augment, change_thickness, draw, erase, mix
+from keras_sketch.data.augmentation import UNIFORM_DRAWS, augment, change_thickness, draw
 from keras_sketch.data.warping import output_to_input, warp
 from keras_sketch.recipes import Augmentation
 
@@ -35,10 +35,8 @@ def by_opencv(matrix):
 
 
 def test_no_augmentation_changes_nothing():
-    images, labels = augment(picture()[None], tf.constant([1]), {}, Augmentation(), num_classes=2)
-    np.testing.assert_array_equal(images[0], picture())
-    np.testing.assert_array_equal(labels, [1])
-    np.testing.assert_allclose(warped(Augmentation()), picture(), atol=1e-3)
+    draws = {name: np.full((1, count), 0.7, "float32") for name, count in UNIFORM_DRAWS.items()}
+    np.testing.assert_array_equal(augment(picture()[None], draws, Augmentation())[0], picture())
 
 
 def test_flip_mirrors_with_its_probability():
@@ -114,34 +112,25 @@ def test_thickness_adds_and_takes_ink():
     assert ink[0] > before and ink[1] < before and ink[2] == before
 
 
-def test_erase_covers_one_rectangle_of_paper():
-    images = np.full((2, 50, 40, 1), 9, "float32")
-    found = erase(images, np.array([[0.5, 0.5, 1, 0, 0.1], [0.5, 0.5, 1, 0, 0.9]], "float32"), 0.5, 200).numpy()
-    rows, columns = np.nonzero(found[0, ..., 0] == 200)
-    assert np.ptp(rows) + 1 == pytest.approx(0.36 * 50, abs=1)
-    assert np.ptp(columns) + 1 == pytest.approx(0.1 * 40, abs=1)
-    assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    assert (found[1] == 9).all()
-
-
-def test_mix_blends_pixels_and_labels_alike():
-    images = np.stack([np.full((2, 2, 1), value, "float32") for value in (0.0, 100.0)])
-    draws, share = np.array([[0.1], [0.9]], "float32"), np.array([[0.3], [0.3]], "float32")
-    pixels, targets = mix(images, np.eye(2, dtype="float32"), draws, share)
-    np.testing.assert_allclose(pixels[:, 0, 0, 0], [30, 100], rtol=1e-5)
-    np.testing.assert_allclose(targets, [[0.7, 0.3], [0, 1]], rtol=1e-5)
+@pytest.mark.parametrize("elastic", [0.0, 0.03])
+def test_an_unwarped_image_is_at_most_mirrored(elastic):
+    augmentation = Augmentation(
+        rotation=30, shear=20, zoom=(0.5, 0.8), aspect=0.3, shift=0.2, flip=0.5, elastic=elastic, unwarped=0.4
+    )
+    draws = dict(rotation=1.0, shear=0.1, zoom=0.3, aspect=0.9, shift=0.8, elastic=0.3)
+    np.testing.assert_array_equal(warped(augmentation, **draws, unwarped=0.3, flip=0.9), picture())
+    np.testing.assert_array_equal(warped(augmentation, **draws, unwarped=0.3, flip=0.1), picture()[:, ::-1])
+    assert np.abs(warped(augmentation, **draws, unwarped=0.5, flip=0.9) - picture()).max() > 100
 
 
 def test_draws_depend_on_seed_epoch_and_index_alone():
-    augmentation = Augmentation(mix=0.2)
-
     def one(seed, epoch, index):
-        draws = draw(seed, tf.constant(epoch, tf.int64), tf.constant(index, tf.int64), augmentation)
-        return np.concatenate([draws[name] for name in (*UNIFORM_DRAWS, "share")])
+        draws = draw(seed, tf.constant(epoch, tf.int64), tf.constant(index, tf.int64))
+        return np.concatenate([draws[name] for name in UNIFORM_DRAWS])
 
     np.testing.assert_array_equal(one(1, 2, 3), one(1, 2, 3))
     for other in (one(2, 2, 3), one(1, 3, 3), one(1, 2, 4), one(1, 3, 2)):
         assert (one(1, 2, 3) != other).all()
     many = np.stack([one(0, 0, index) for index in range(300)])
-    assert many.min() >= 0 and many.max() <= 1 and np.isfinite(many).all()
-    np.testing.assert_allclose(many.mean(axis=0), 0.5, atol=0.1)
+    assert many.min() >= 0 and many.max() < 1
+    np.testing.assert_allclose(many.mean(axis=0), 0.5, atol=0.08)

@@ -15,8 +15,7 @@ WARPS = Augmentation(
     flip=0.5,
     elastic=0.03,
     thickness=0.5,
-    erase=0.5,
-    mix=0.2,
+    unwarped=0.2,
 )
 
 

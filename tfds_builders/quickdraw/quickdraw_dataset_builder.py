@@ -9,6 +9,7 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.util import DownloadError
@@ -86,6 +87,17 @@ class Builder(GroupSplitBuilder):
     def source_files(cls, config, manual_dir):
         """Lists the files of the config's classes; raises MissingDataError for one that is not there."""
         return [_find(manual_dir, name, config.kind) for name in config.classes or CATEGORIES]
+
+    @classmethod
+    def check_source(cls, config, manual_dir):
+        """Asks the bucket for one file's header: without a network TFDS tries again for minutes before it says so."""
+        if manual_dir is not None:
+            return
+        addresses = {name: sources.url(name, config.kind) for name in config.classes or CATEGORIES}
+        try:
+            requests.head(next(iter(addresses.values())), timeout=10, allow_redirects=True).raise_for_status()
+        except OSError as error:
+            raise MissingDataError(_by_hand(addresses, config.kind, error)) from error
 
     @property
     def _class_names(self) -> tuple[str, ...]:

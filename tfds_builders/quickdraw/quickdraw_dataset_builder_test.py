@@ -226,6 +226,16 @@ def test_missing_network_says_what_to_do(tmp_path):
         builder.download_and_prepare()
 
 
+def test_an_unreachable_bucket_is_noticed_before_anything_is_written():
+    config = Builder.make_config(classes=("cat",))
+    with (
+        mock.patch("requests.head", side_effect=requests.ConnectionError("no network")),
+        pytest.raises(MissingDataError, match=r"Cannot download https://\S+/simplified/cat\.ndjson"),
+    ):
+        Builder.check_source(config, None)
+    Builder.check_source(config, DUMMY)
+
+
 def test_without_a_manual_folder_the_bucket_is_asked(tmp_path):
     asked = {}
 

@@ -1,0 +1,91 @@
+"""Every command and every piece of Python in the README is run, on small data and for one epoch."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_sketch import cli
+from keras_sketch.drawing import draw_doodle
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands():
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder that has what the README's user has."""
+    folder = tmp_path_factory.mktemp("home")
+    for kind in ("quickdraw", "downloads"):
+        (folder / kind).mkdir()
+    for name in ("cat", "dog", "fish"):
+        shape = {"cat": "cat", "dog": "house", "fish": "fish"}[name]
+        lines = [draw_doodle(shape, index).to_json().replace(f'"{shape}"', f'"{name}"', 1) for index in range(80)]
+        for kind in ("quickdraw", "downloads"):
+            (folder / kind / f"{name}.ndjson").write_text("\n".join(lines) + "\n")
+        np.save(folder / "quickdraw" / f"{name}.npy", np.random.default_rng(0).integers(0, 255, (80, 784), "uint8"))
+        (folder / "my_images" / name).mkdir(parents=True)
+        for number in range(60):
+            image = np.random.default_rng(number).integers(0, 255, (20, 30, 3), "uint8")
+            cv2.imwrite(str(folder / "my_images" / name / f"{number}.png"), image)
+    cv2.imwrite(str(folder / "drawing.png"), np.full((40, 40), 255, "uint8"))
+    return folder
+
+
+def run(command, monkeypatch):
+    words = shlex.split(command)
+    front_door = words[:2] == ["python", "train.py"]
+    arguments = words[2:] if front_door else words[1:]
+    if front_door:
+        arguments += ["--epochs", "1", "--batch-size", "16", "--data-dir", "data", "--resume"]
+        if "--per-class" not in arguments:
+            arguments += ["--per-class", "50"]
+        if "quickdraw" in arguments and "--manual-dir" not in arguments:
+            arguments += ["--manual-dir", "downloads"]
+    monkeypatch.setattr(sys, "argv", [words[0], *arguments])
+    (cli.train_main if front_door else cli.main)()
+
+
+def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(home / "data"))
+    for command in commands():
+        if command.startswith("make "):
+            subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+        else:
+            run(command, monkeypatch)
+    assert {path.parent.name for path in home.glob("runs/*/report.md")} == {"doodles", "quickdraw", "bitmaps", "folder"}
+    assert (home / "served" / "saved_model.pb").is_file()
+    names = {}
+    for block in blocks("python"):
+        exec(block, names)  # noqa: S102
+    assert names["heat"].shape == (32, 28, 28)
+    assert names["answer"]["labels"].shape == (1, 5)
+    assert names["pixels"].shape == (1, 28, 28)
+    assert len(names["drawings"]) == 80
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([\w./-]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_makefile_has_the_targets_that_the_pages_name():
+    named = {target for page in PAGES for target in re.findall(r"`make ([a-z-]+)`", page.read_text())}
+    makefile = (ROOT / "Makefile").read_text()
+    assert named and all(re.search(rf"^{target}:", makefile, re.M) for target in named)

@@ -132,7 +132,7 @@ def ours(source: Path, data_dir: str):
     from keras_sketch.drawing import rasterize
 
     rasterize([[[[0, 9], [0, 9]]]])
-    builder = tfds_builders.builder_class("quickdraw")
+    builder = tfds_builders.BUILDERS["quickdraw"]
     return builder(data_dir=data_dir, config=builder.resolve_config(builder.make_config(), source))
 
 

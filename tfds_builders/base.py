@@ -30,9 +30,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 from tensorflow_datasets.core.utils.tqdm_utils import tqdm
 
+from keras_sketch.curation.folders import existing_folder
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.curation.splits import SplitScheme
-from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
+from keras_sketch.errors import BadDataError, UnknownNameError
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.writing import Example, SplitWriter, make_serializer
 
@@ -282,23 +283,3 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
                     f"The {split} split of {self.name} is empty: {total} usable examples are too few for the split "
                     f"{self.builder_config.split!r}, which gives it {share:.0%}. Bring at least {round(10 / share)}."
                 )
-
-
-def existing_folder(folder: Path | str) -> Path:
-    """Checks that a folder that the user gave is there and not empty.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        Its path, `~` expanded.
-
-    Raises:
-        MissingDataError: If it is not there, not a folder, or empty.
-    """
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise MissingDataError(f"The folder {path} (manual_dir) {'is a file' if path.exists() else 'does not exist'}.")
-    if not any(path.iterdir()):
-        raise MissingDataError(f"The folder {path} (manual_dir) is empty.")
-    return path

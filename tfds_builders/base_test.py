@@ -1,8 +1,6 @@
 """The contract of every builder, and what their base class does."""
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +43,8 @@ def prepared(data_dir, **download):
     return builder
 
 
-@pytest.mark.parametrize("name", tfds_builders.list_datasets())
-def test_contract_of_every_builder(name):
-    builder = tfds_builders.builder_class(name)
+@pytest.mark.parametrize(("name", "builder"), tfds_builders.BUILDERS.items())
+def test_contract_of_every_builder(name, builder):
     assert issubclass(builder, GroupSplitBuilder)
     assert builder.name == name
     folder = Path(builder.code_path).parent
@@ -114,20 +111,7 @@ def test_mistakes_are_named(tmp_path):
         NumberedThings(data_dir=tmp_path, config=GroupSplitConfig(name="plain", split="photo")).download_and_prepare()
     with pytest.raises(InvalidArgumentError, match="max_bad"):
         NumberedThings(data_dir=tmp_path, config=GroupSplitConfig(name="plain", max_bad=2)).download_and_prepare()
-    with pytest.raises(UnknownNameError, match="Did you mean 'doodles'"):
-        tfds_builders.builder_class("doodle")
 
 
-def test_listing_loads_neither_tensorflow_nor_tfds():
-    code = (
-        "import sys, tfds_builders; print(*tfds_builders.list_datasets());"
-        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'tensorflow_datasets', 'numpy')))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0
-    assert {"doodles", "folder", "quickdraw"} <= set(result.stdout.split())
-
-
-def test_register_makes_them_known_to_tfds():
-    tfds_builders.register()
+def test_importing_them_makes_them_known_to_tfds():
     assert {"doodles", "folder", "quickdraw"} <= set(tfds.list_builders(with_community_datasets=False))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tfds_builders
 from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def list_datasets() -> list[str]:
     """Returns the names that `load_dataset` takes, sorted."""
-    return tfds_builders.list_datasets()
+    # Looked up, not imported: importing the builders loads TFDS.
+    [folder] = importlib.util.find_spec("tfds_builders").submodule_search_locations
+    return sorted(file.parent.name for file in Path(folder).glob("*/*_dataset_builder.py"))
 
 
 def prepare(
@@ -52,8 +54,10 @@ def prepare(
         raise InvalidArgumentError("max_bad", "a share between 0 and 1", max_bad)
     import tensorflow_datasets as tfds
 
-    builder_class = tfds_builders.builder_class(name)
-    manual = _existing_folder(manual_dir)
+    import tfds_builders
+
+    builder_class = tfds_builders.BUILDERS[name]
+    manual = None if manual_dir is None else Path(manual_dir).expanduser()
     changes = {"classes": tuple(classes) or None, "per_class": per_class, "split": split, "max_bad": max_bad}
     chosen = builder_class.make_config(
         config, **{field: value for field, value in changes.items() if value is not None}
@@ -69,12 +73,3 @@ def prepare(
             f"Cannot write {error.filename or data_dir}: no permission. Choose another --data-dir."
         ) from error
     return builder
-
-
-def _existing_folder(manual_dir: str | os.PathLike[str] | None) -> Path | None:
-    if manual_dir is None:
-        return None
-    folder = Path(manual_dir).expanduser()
-    if not folder.is_dir():
-        raise MissingDataError(f"The manual folder {folder} does not exist. Give the folder that holds the dataset.")
-    return folder.resolve()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.data.resizing import RESIZE_MODES
 from keras_sketch.data.sources import prepare
-from keras_sketch.errors import BadDataError, InvalidArgumentError
+from keras_sketch.errors import InvalidArgumentError, MissingDataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,24 +106,45 @@ def open_dataset(
     if resize not in RESIZE_MODES:
         raise InvalidArgumentError("resize", f"one of {', '.join(RESIZE_MODES)}", resize)
     builder = prepare(name, config, split, tuple(classes), per_class, max_bad, data_dir, manual_dir)
+    provenance = {
+        "dataset": name,
+        "config": builder.builder_config.name,
+        "version": str(builder.version),
+        "split": builder.builder_config.split,
+        "manual_dir": None if manual_dir is None else os.path.abspath(manual_dir),
+        "prepared_in": os.path.abspath(builder.data_dir),
+    }
+    return _open(builder, provenance, image_size, resize)
+
+
+def reopen_dataset(provenance: Mapping, image_size: int | None, resize: str) -> OpenDataset:
+    """Opens the prepared files that a run was trained on, whatever has become of their source.
+
+    Args:
+        provenance: From `DatasetInfo`.
+        image_size: Side of the images in pixels; None: as stored.
+        resize: How an image becomes square.
+
+    Raises:
+        MissingDataError: The prepared files are gone.
+    """
+    import tensorflow_datasets as tfds
+
+    folder = provenance["prepared_in"]
+    if not os.path.isdir(folder):
+        raise MissingDataError(f"The prepared data of this run is no longer in {folder}. Prepare it there again.")
+    return _open(tfds.builder_from_directory(folder), provenance, image_size, resize)
+
+
+def _open(builder, provenance: Mapping, image_size: int | None, resize: str) -> OpenDataset:
     side = _side(builder, image_size)
     splits = {each: ImageSplit(builder, each, side, resize) for each in builder.info.splits}
-    for each in ("train", "test"):
-        if each not in splits or splits[each].num_examples == 0:
-            raise BadDataError(f"{name} has no {each} examples in {builder.data_dir}. Give it more images.")
     info = DatasetInfo(
         class_names=tuple(builder.info.features["label"].names),
         num_examples={each: split.num_examples for each, split in splits.items()},
         image_shape=(side, side, splits["train"].channels),
         bad_examples=int(builder.info.metadata["examples_bad"]),
-        provenance={
-            "dataset": name,
-            "config": builder.builder_config.name,
-            "version": str(builder.version),
-            "split": builder.builder_config.split,
-            "manual_dir": None if manual_dir is None else os.fspath(manual_dir),
-            "prepared_in": os.fspath(builder.data_dir),
-        },
+        provenance=provenance,
     )
     return OpenDataset(splits, info)
 

@@ -107,3 +107,4 @@ def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> 
             shuffle=False,
             verbose=1 if sys.stdout.isatty() else 2,
         )
+    recorder.save()

@@ -59,9 +59,19 @@ class Recorder(keras.callbacks.Callback):
         return arrays
 
     def save(self) -> None:
-        """Writes a checkpoint of this moment."""
+        """Writes a checkpoint of this moment.
+
+        Raises:
+            TrainingError: It cannot be written; the one before is as it was.
+        """
         best = {f"best/{i:05d}": array for i, array in enumerate(self.best or [])}
-        self._checkpoints.save(self.model, self.place, {**self._labels, "history": self.rows}, best)
+        try:
+            self._checkpoints.save(self.model, self.place, {**self._labels, "history": self.rows}, best)
+        except OSError as error:
+            raise TrainingError(
+                f"Cannot write a checkpoint to {self.folder}: {error.strerror}. The one before it is intact; "
+                "make room, then continue with --resume."
+            ) from error
         self._saved_at = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):

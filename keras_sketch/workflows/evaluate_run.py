@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_sketch.errors import RunFolderError
 from keras_sketch.workflows.classification import open_classifier
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
@@ -28,34 +27,27 @@ _MISTAKES = 24
 _HEAT_MAPS = 8
 
 
-def evaluate(run: str, data_dir: str | None = None, manual_dir: str | None = None) -> dict:
+def evaluate(run: str) -> dict:
     """Tests a finished run again on its test split and rewrites its figures, pictures and report.
 
     Args:
         run: The run's folder.
-        data_dir: Where prepared datasets are kept. Default: where the run found its data.
-        manual_dir: A folder with the dataset as published. Default: the run's.
 
     Returns:
         What `metrics.json` holds: `top1`, `top5`, `precision`, ... in 0..1.
 
     Raises:
         RunFolderError: No finished run there.
-        KerasSketchError: Its data cannot be read, or has other classes than the run.
+        MissingDataError: The data that it was trained on, as prepared, is gone.
     """
     start_tensorflow()
-    from keras_sketch.data import open_dataset
+    from keras_sketch.data import reopen_dataset
     from keras_sketch.training.history import read_history
 
     folder = RunFolder(run)
-    recipe, stored = folder.recipe(), folder.settings()["data"]
+    recipe = folder.recipe()
     model = open_classifier(folder.path)
-    data = open_dataset(
-        recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir or stored["data_dir"],
-        manual_dir or stored["manual_dir"], recipe.classes, recipe.per_class, stored["max_bad"], recipe.resize,
-    )  # fmt: skip
-    if tuple(model.class_names) != data.info.class_names:
-        raise RunFolderError(f"The data has other classes than {folder.path}: they differ from its labels.txt.")
+    data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize)
     metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
     print(folder.path / "report.md")
     return metrics

@@ -31,7 +31,7 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether a run was brought to its end here."""
-        return (self.path / "report.md").is_file()
+        return self.begun and (self.path / "report.md").is_file()
 
     def begin(self, settings: dict, class_names: tuple[str, ...], resume: bool) -> None:
         """Creates the folder and writes `recipe.json` and `labels.txt`, or checks those of the run to resume.
@@ -67,6 +67,8 @@ class RunFolder:
         """Raises `RunFolderError` when a run is here and `resume` is false, or the path is something else."""
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file. Choose another --output-dir.")
+        if not self.begun and self.path.is_dir() and any(self.path.iterdir()):
+            raise RunFolderError(f"{self.path} holds other files and no run. Choose an empty or new --output-dir.")
         if self.begun and not resume:
             what = "a finished run" if self.finished else "a run that is not finished"
             raise RunFolderError(f"{self.path} already holds {what}. Add --resume, or choose another --output-dir.")

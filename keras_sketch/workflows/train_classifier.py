@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
 from keras_sketch.models.table import backbone
@@ -58,7 +57,7 @@ def train(
         weights: "none", or a .weights.h5 file of the same network to start from.
         image_size: Side of the images in pixels.
         epochs: Epochs of the last stage.
-        batch_size: Examples a step, over all devices together.
+        batch_size: Examples a step, over all devices together. Default: the recipe's, fewer when there are fewer.
         learning_rate: Rate of the last stage; those before it change by the same factor.
         seed: Of the weights, the order and the augmentation.
         devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
@@ -83,6 +82,8 @@ def train(
         dict(classes=names or None, seed=seed, weights=None if weights in (None, "none") else weights),
         dict(epochs=epochs, learning_rate=learning_rate),
     )
+    if precision not in get_args(Precision):
+        raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
     run = RunFolder(output_dir or Path("runs") / chosen.name)
     run.check_free(resume)
     if run.finished:
@@ -90,7 +91,8 @@ def train(
         return run.path
 
     start_tensorflow()
-    _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic)
+    any_batch = batch_size is None
+    _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch)
     print(f"Report: {run.path / 'report.md'}")
     return run.path
 
@@ -108,7 +110,7 @@ def _choose(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
     return changed
 
 
-def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic) -> None:
+def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch) -> None:
     import keras
 
     from keras_sketch.data import open_dataset
@@ -124,28 +126,37 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
         recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir, manual_dir, recipe.classes,
         recipe.per_class, max_bad, recipe.resize,
     )  # fmt: skip
-    replicas = strategy.num_replicas_in_sync if strategy else 1
+    train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
+    if any_batch and recipe.batch_size > train_split.num_examples:
+        recipe = recipe.with_changes(batch_size=max(replicas, train_split.num_examples // replicas * replicas))
     if recipe.batch_size % replicas:
         raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
-    data.splits["train"].steps(recipe.batch_size)
-    settings = {
-        "recipe": recipe.to_dict(),
-        "data": {**data.info.provenance, "data_dir": data_dir, "max_bad": max_bad},
-        "precision": precision,
-        "deterministic": deterministic,
-    }
-    run.begin(settings, data.info.class_names, resume)
+    train_split.steps(recipe.batch_size)
+    run.begin(_settings(recipe, data.info, precision, deterministic), data.info.class_names, resume)
     keras.utils.set_random_seed(recipe.seed)
     with scope(strategy):
         network = _build(recipe, data.info, precision, strategy)
-    _print_plan(recipe, data.info, network, strategy, precision, run)
-    history = fit_recipe(
-        network, recipe, data.splits["train"], data.splits.get("validation"), run.path,
-        {"class_names": list(data.info.class_names), "recipe": recipe.to_dict()}, strategy,
-    )  # fmt: skip
+    _print_plan(recipe, data.info, network, replicas, precision, run)
+    labels = {"class_names": list(data.info.class_names), "recipe": recipe.to_dict()}
+    history = fit_recipe(network, recipe, train_split, data.splits.get("validation"), run.path, labels, strategy)
     save_model(network, run, data.info)
     with scope(strategy):
         evaluate_and_report(network, data, run, history)
+
+
+def _settings(recipe, info, precision: str, deterministic: bool) -> dict:
+    import keras
+    import tensorflow as tf
+
+    from keras_sketch import __version__
+
+    return {
+        "recipe": recipe.to_dict(),
+        "data": dict(info.provenance),
+        "precision": precision,
+        "deterministic": deterministic,
+        "versions": {"keras_sketch": __version__, "keras": keras.__version__, "tensorflow": tf.__version__},
+    }
 
 
 def _build(recipe, info, precision: str, strategy) -> keras.Model:
@@ -176,17 +187,14 @@ def _make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _print_plan(recipe, info, network, strategy, precision, run) -> None:
-    replicas = strategy.num_replicas_in_sync if strategy else 1
+def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFolder) -> None:
     counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
-    side = info.image_shape[0]
-    print(
-        f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}, "
-        f"{len(info.class_names)} classes, {side} x {side} px\n"
-        f"Examples: {counts}\n"
-        f"Epochs: {recipe.epochs}, batch {recipe.batch_size}"
-        + (f" ({recipe.batch_size / replicas:g} on each of {replicas} devices)" if replicas > 1 else "")
-        + f", {precision}, seed {recipe.seed}\n"
+    side, classes = info.image_shape[0], len(info.class_names)
+    shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
+    lines = [
+        f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
+        f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
+        f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}, {precision}, seed {recipe.seed}",
         f"Folder: {run.path}",
-        file=sys.stderr,
-    )
+    ]
+    print("\n".join(lines), flush=True)

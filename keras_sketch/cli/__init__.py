@@ -52,6 +52,9 @@ def _exit_on_error(command: Callable[[], None]) -> None:
     except KerasSketchError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", 2)) from None
+    except OSError as error:
+        print(f"error: {error.strerror or error}: {error.filename or 'unknown file'}", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         raise SystemExit(130) from None

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.data.resizing import RESIZE_MODES
 from keras_sketch.data.sources import prepare
-from keras_sketch.errors import InvalidArgumentError, MissingDataError
+from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,26 +117,39 @@ def open_dataset(
     return _open(builder, provenance, image_size, resize)
 
 
-def reopen_dataset(provenance: Mapping, image_size: int | None, resize: str) -> OpenDataset:
+def reopen_dataset(
+    provenance: Mapping, image_size: int | None, resize: str, data_dir: str | os.PathLike[str] | None = None
+) -> OpenDataset:
     """Opens the prepared files that a run was trained on, whatever has become of their source.
 
     Args:
         provenance: From `DatasetInfo`.
         image_size: Side of the images in pixels; None: as stored.
         resize: How an image becomes square.
+        data_dir: Where prepared datasets are kept now; None: where they were.
 
     Raises:
         MissingDataError: The prepared files are gone.
+        BadDataError: They are damaged.
     """
     import tensorflow_datasets as tfds
 
     folder = provenance["prepared_in"]
+    if data_dir is not None:
+        folder = os.path.join(data_dir, provenance["dataset"], provenance["config"], provenance["version"])
     if not os.path.isdir(folder):
-        raise MissingDataError(f"The prepared data of this run is no longer in {folder}. Prepare it there again.")
-    return _open(tfds.builder_from_directory(folder), provenance, image_size, resize)
+        raise MissingDataError(f"The prepared data of this run is not in {folder}. Say where it is with --data-dir.")
+    try:
+        builder = tfds.builder_from_directory(folder)
+    except (ValueError, OSError) as error:
+        raise BadDataError(f"The prepared data in {folder} is damaged; remove it and prepare it again.") from error
+    return _open(builder, provenance, image_size, resize)
 
 
 def _open(builder, provenance: Mapping, image_size: int | None, resize: str) -> OpenDataset:
+    for each in ("train", "test"):
+        if each not in builder.info.splits:
+            raise BadDataError(f"The prepared data in {builder.data_dir} is incomplete: remove that folder, run again.")
     side = _side(builder, image_size)
     splits = {each: ImageSplit(builder, each, side, resize) for each in builder.info.splits}
     info = DatasetInfo(

@@ -15,7 +15,6 @@ from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
 
 _SHUFFLE_BYTES = 256 * 2**20
-_NOT_FACTS = ("image", "label", "id", "group")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +124,16 @@ class ImageSplit:
         batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
 
-    def facts(self) -> dict[str, Sequence]:
-        """Returns what stands beside the images, in stored order: `id`, `label` and the dataset's own facts.
+    def facts(self, names: Sequence[str] | None = None) -> dict[str, Sequence]:
+        """Returns what stands beside the images, in stored order.
 
-        Strings come as `str`, the rest as NumPy arrays.
+        Args:
+            names: Of features; None: `id`, `label` and all of the dataset's own facts.
+
+        Returns:
+            A value an example: strings as `str`, the rest as NumPy arrays.
         """
-        features = self.builder.info.features
-        kept = [name for name in features if name not in ("image", "group")]
+        kept = names or [name for name in self.builder.info.features if name not in ("image", "group")]
         columns: dict[str, list] = {name: [] for name in kept}
         for batch in self._records().map(lambda e: {name: e[name] for name in kept}).batch(1024):
             for name in kept:
@@ -168,9 +170,11 @@ def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:
 
     Replicas are filled in turn, each with its share of a whole batch. Where no size does, `batch_size` stays.
     """
+    if replicas == 1:
+        return batch_size
     sizes = sorted(range(replicas, examples + 1, replicas), key=lambda size: abs(size - batch_size))
     reaches_all = (size for size in sizes if examples % size == 0 or examples % size > size - size // replicas)
-    return batch_size if replicas == 1 else next(reaches_all, batch_size)
+    return next(reaches_all, batch_size)
 
 
 def _plain(values: np.ndarray) -> Sequence:

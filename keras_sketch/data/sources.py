@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, KerasSketchError, MissingDataError, UnknownNameError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -68,8 +68,9 @@ def prepare(
         if not builder.is_prepared():
             builder_class.check_source(chosen, manual)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
-    except PermissionError as error:
-        raise MissingDataError(
-            f"Cannot write {error.filename or data_dir}: no permission. Choose another --data-dir."
-        ) from error
+    except OSError as error:
+        if isinstance(error, KerasSketchError):
+            raise
+        reason = error.strerror or type(error).__name__
+        raise MissingDataError(f"Cannot prepare {name}: {error.filename or data_dir}: {reason}.") from error
     return builder

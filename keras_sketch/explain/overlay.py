@@ -111,7 +111,7 @@ def _figure(pairs, titles) -> Figure:
         axis.set_axis_off()
     for axis, pair, title in zip(axes.flat, pairs, wrapped, strict=False):
         axis.imshow(pair, interpolation="none")
-        axis.set_title(title, fontsize=11)
+        axis.set_title(title, fontsize=11, parse_math=False)
     bar = figure.colorbar(ScalarMappable(cmap=COLOUR_MAP), ax=axes, fraction=0.04, aspect=30, pad=0.01, ticks=[0, 1])
     bar.ax.set_yticklabels(["none", "most"])
     bar.set_label("evidence for the class", labelpad=-18)

@@ -65,6 +65,7 @@ def fit_recipe(
                 restore(model, stored, kinds=("model", "optimizer") if begun else ("model",))
                 stored = None
             _fit_stage(model, recipe, stage, stage_end, train, validation, recorder)
+        recorder.stop_if_asked()
         if recorder.best is not None:
             model.set_weights(recorder.best)
     return recorder.rows
@@ -103,7 +104,7 @@ def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> 
             initial_epoch=place.epoch,
             epochs=last,
             steps_per_epoch=steps - place.step,
-            callbacks=[recorder, board],
+            callbacks=[board, recorder],
             shuffle=False,
             verbose=1 if sys.stdout.isatty() else 2,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def best_epoch(rows: Sequence[Row]) -> int:
     """Returns the place in `rows` of the lowest validation loss, of the last row where there is no validation."""
     if not rows or "val_loss" not in rows[-1]:
         return len(rows) - 1
-    return min(range(len(rows)), key=lambda place: rows[place]["val_loss"])
+    losses = [row["val_loss"] for row in rows]
+    return min(range(len(rows)), key=lambda place: (math.isnan(losses[place]), losses[place]))
 
 
 def should_stop(rows: Sequence[Row], patience: int | None) -> bool:

@@ -82,17 +82,17 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step; saves when it is time to, or when the run is to stop."""
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"The loss is {float(logs['loss'])} in epoch {self.place.epoch + 1}, step {self.place.step + 1}. "
+                "Start again with a lower --learning-rate in another --output-dir."
+            )
         self.place = Place(self.place.epoch, self.place.step + 1)
         if self.place.step < self._steps:
             self._save_if_due()
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the epoch's row and looks whether it is the best, or the last."""
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"The loss is {logs['loss']} in epoch {epoch + 1}: try a lower --learning-rate. "
-                f"An earlier state is in {self.folder / 'checkpoints'}."
-            )
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.rows.append({"epoch": epoch + 1, "stage": self.stage, **logs, "learning_rate": rate})
         write_history(self.folder / "history.csv", self.rows)
@@ -103,15 +103,18 @@ class Recorder(keras.callbacks.Callback):
             self.model.stop_training = True
         self._save_if_due()
 
-    def _save_if_due(self):
+    def stop_if_asked(self) -> None:
+        """Raises `RunInterrupted` after a signal."""
         number = self._stop.signal_number
         if number is not None:
-            self.save()
             name = "Interrupted" if number == signal.SIGINT else "Terminated"
             raise RunInterrupted(
                 f"{name} in epoch {self.place.epoch + 1} after step {self.place.step}; nothing is lost. "
                 f"Continue with --resume --output-dir {self.folder}.",
                 number,
             )
-        if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
+
+    def _save_if_due(self):
+        if self._stop.signal_number is not None or time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
             self.save()
+        self.stop_if_asked()

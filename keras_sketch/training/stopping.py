@@ -29,7 +29,8 @@ class StopRequest:
     def _request(self, number, _frame):
         self.signal_number = number
         self._restore()
-        print("\nSaving after this step; once more to stop at once.", file=sys.stderr, flush=True)
+        message = "\nSaving after this step, or after the validation that is under way; once more to stop at once."
+        print(message, file=sys.stderr, flush=True)
 
     def _restore(self):
         while self._previous:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_sketch.workflows.classification import open_classifier
+from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
@@ -27,11 +28,12 @@ _MISTAKES = 24
 _HEAT_MAPS = 8
 
 
-def evaluate(run: str) -> dict:
+def evaluate(run: str, data_dir: str | None = None) -> dict:
     """Tests a finished run again on its test split and rewrites its figures, pictures and report.
 
     Args:
         run: The run's folder.
+        data_dir: Where prepared datasets are kept now. Default: where the run found its data.
 
     Returns:
         What `metrics.json` holds: `top1`, `top5`, `precision`, ... in 0..1.
@@ -47,8 +49,9 @@ def evaluate(run: str) -> dict:
     folder = RunFolder(run)
     recipe = folder.recipe()
     model = open_classifier(folder.path)
-    data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize)
-    metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
+    data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize, data_dir)
+    with damaged_data_named(data.info):
+        metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
     print(folder.path / "report.md")
     return metrics
 
@@ -122,7 +125,7 @@ def _write_report(data: OpenDataset, predictions: Predictions, metrics: dict, ru
 
     recipe, info = run.recipe(), data.info
     counts = {
-        name: np.bincount(split.facts()["label"], minlength=len(info.class_names))
+        name: np.bincount(split.facts(["label"])["label"], minlength=len(info.class_names))
         for name, split in data.splits.items()
     }
     write_report(

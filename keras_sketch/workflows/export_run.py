@@ -35,13 +35,11 @@ def export(run: str, output_dir: str | None = None) -> Path:
     return folder
 
 
-def save_model(model: keras.Model, run: RunFolder, info: DatasetInfo) -> None:
-    """Writes `model.keras` and `saved_model/` into the run's folder."""
+def describe(model: keras.Model, settings: dict, info: DatasetInfo) -> dict:
+    """Returns what travels with every checkpoint and export of a run: its settings, labels and preprocessing."""
     from keras_sketch.explain import feature_layer_name
-    from keras_sketch.exporting import save_classifier
 
-    settings = run.settings()
-    metadata = {
+    return {
         **settings,
         "class_names": list(info.class_names),
         "preprocessing": {
@@ -52,6 +50,12 @@ def save_model(model: keras.Model, run: RunFolder, info: DatasetInfo) -> None:
         },
         "feature_layer": feature_layer_name(model),
     }
+
+
+def save_model(model: keras.Model, run: RunFolder, metadata: dict) -> None:
+    """Writes `model.keras` and `saved_model/` into the run's folder."""
+    from keras_sketch.exporting import save_classifier
+
     save_classifier(model, run.path / "model.keras", metadata)
     _export(open_classifier(run.path), run.path / "saved_model")
 

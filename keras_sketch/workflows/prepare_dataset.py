@@ -18,7 +18,7 @@ def prepare(
     """Downloads or reads a dataset and stores it ready for training.
 
     Args:
-        dataset: A name that `keras-sketch list datasets` gives.
+        dataset: A name that `keras-sketch list` gives.
         config: The dataset's config.
         split: The split scheme.
         classes: Class names, with commas between them. Default: all.

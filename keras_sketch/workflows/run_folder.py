@@ -46,25 +46,28 @@ class RunFolder:
         """
         self.check_free(resume)
         settings = json.loads(json.dumps(settings))
-        if self.begun:
-            different = _differences(self.settings(), settings)
-            if different:
-                raise RunFolderError(
-                    f"{self.path} holds a run with other settings ({'; '.join(different)}). "
-                    "Give the same ones again, or another --output-dir."
-                )
-            return
+        different = _differences(self.settings(), settings) if self.begun else []
+        if different:
+            raise RunFolderError(
+                f"{self.path} holds a run with other settings ({'; '.join(different)}). "
+                "Give the same ones again, or another --output-dir."
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if not self.begun:
+                with atomic_write(self.path / "recipe.json") as file:
+                    json.dump(settings, file, indent=2)
             with atomic_write(self.path / "labels.txt") as file:
                 file.writelines(f"{name}\n" for name in class_names)
-            with atomic_write(self.path / "recipe.json") as file:
-                json.dump(settings, file, indent=2)
         except OSError as error:
             raise RunFolderError(f"Cannot write {self.path}: {error.strerror}. Choose another --output-dir.") from error
 
     def check_free(self, resume: bool) -> None:
-        """Raises `RunFolderError` when a run is here and `resume` is false, or the path is something else."""
+        """Looks whether a run may be put here, before anything is done for it.
+
+        Raises:
+            RunFolderError: A run is here and `resume` is false, or other files are, or nothing can be written.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file. Choose another --output-dir.")
         if not self.begun and self.path.is_dir() and any(self.path.iterdir()):
@@ -72,6 +75,9 @@ class RunFolder:
         if self.begun and not resume:
             what = "a finished run" if self.finished else "a run that is not finished"
             raise RunFolderError(f"{self.path} already holds {what}. Add --resume, or choose another --output-dir.")
+        existing = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not self.finished and not os.access(existing, os.W_OK):
+            raise RunFolderError(f"Cannot write {self.path}: no permission. Choose another --output-dir.")
 
     def settings(self) -> dict:
         """Reads `recipe.json`.
@@ -79,31 +85,37 @@ class RunFolder:
         Raises:
             RunFolderError: There is no run here, or the file is damaged.
         """
-        file = self.path / "recipe.json"
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise RunFolderError(f"{self.path} holds no run (no recipe.json). Give the folder of a run.") from error
-        except ValueError as error:
-            raise RunFolderError(f"{file} is damaged: {error}.") from error
+        if not self.begun:
+            raise RunFolderError(f"{self.path} holds no run (no recipe.json). Give the folder of a run.")
+        return self._read_json("recipe.json")
 
     def recipe(self) -> Recipe:
-        """Reads the run's recipe."""
-        return Recipe.from_dict(self.settings()["recipe"])
+        """Reads the run's recipe.
 
-    def class_names(self) -> tuple[str, ...]:
-        """Reads `labels.txt`."""
-        return tuple((self.path / "labels.txt").read_text(encoding="utf-8").splitlines())
+        Raises:
+            RunFolderError: There is no run here, or another version wrote it.
+        """
+        try:
+            return Recipe.from_dict(self.settings()["recipe"])
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(f"{self.path / 'recipe.json'} was written by another version ({error}).") from error
 
     def metrics(self) -> dict:
         """Reads `metrics.json`.
 
         Raises:
-            RunFolderError: The run is not finished.
+            RunFolderError: The run is not finished, or the file is damaged.
         """
+        self.settings()
         if not self.finished:
             raise RunFolderError(f"The run in {self.path} is not finished. Finish it with --resume.")
-        return json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        return self._read_json("metrics.json")
+
+    def _read_json(self, name: str) -> dict:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.path / name} cannot be read: {error}.") from error
 
 
 def _differences(stored: dict, asked: dict, prefix: str = "") -> list[str]:

@@ -9,6 +9,7 @@ from keras_sketch.errors import InvalidArgumentError, TrainingError
 from keras_sketch.models.table import backbone
 from keras_sketch.recipes import Recipe, find_recipe
 from keras_sketch.workflows.arguments import split_names
+from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
@@ -116,8 +117,9 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
     from keras_sketch.data import open_dataset
     from keras_sketch.training.distribution import make_strategy, scope
     from keras_sketch.training.fitting import fit_recipe
+    from keras_sketch.training.optimizers import make_optimizer
     from keras_sketch.workflows.evaluate_run import evaluate_and_report
-    from keras_sketch.workflows.export_run import save_model
+    from keras_sketch.workflows.export_run import describe, save_model
 
     if deterministic:
         _make_deterministic()
@@ -131,16 +133,19 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
         recipe = recipe.with_changes(batch_size=max(replicas, train_split.num_examples // replicas * replicas))
     if recipe.batch_size % replicas:
         raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
-    train_split.steps(recipe.batch_size)
-    run.begin(_settings(recipe, data.info, precision, deterministic), data.info.class_names, resume)
+    for stage in recipe.stages:
+        make_optimizer(stage, train_split.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
     with scope(strategy):
         network = _build(recipe, data.info, precision, strategy)
+
+    settings = _settings(recipe, data.info, precision, deterministic)
+    run.begin(settings, data.info.class_names, resume)
     _print_plan(recipe, data.info, network, replicas, precision, run)
-    labels = {"class_names": list(data.info.class_names), "recipe": recipe.to_dict()}
-    history = fit_recipe(network, recipe, train_split, data.splits.get("validation"), run.path, labels, strategy)
-    save_model(network, run, data.info)
-    with scope(strategy):
+    metadata = describe(network, settings, data.info)
+    with damaged_data_named(data.info), scope(strategy):
+        history = fit_recipe(network, recipe, train_split, data.splits.get("validation"), run.path, metadata, strategy)
+        save_model(network, run, metadata)
         evaluate_and_report(network, data, run, history)
 
 
@@ -169,9 +174,9 @@ def _build(recipe, info, precision: str, strategy) -> keras.Model:
     keras.config.set_dtype_policy(precision)
     try:
         network = build_classifier(recipe.model, len(info.class_names), info.image_shape, recipe.weights)
+        return synchronize_batch_normalization(network) if strategy else network
     finally:
         keras.config.set_dtype_policy(before)
-    return synchronize_batch_normalization(network) if strategy else network
 
 
 def _make_deterministic() -> None:

@@ -131,8 +131,17 @@ def test_patience_ends_a_run(dataset, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_advice(dataset, tmp_path):
     recipe = dataclasses.replace(RECIPE, stages=(Stage(epochs=3, learning_rate=1e30, optimizer="sgd"),))
-    with pytest.raises(TrainingError, match="learning-rate"):
+    with pytest.raises(TrainingError, match=r"epoch 1, step \d+\. Start again with a lower --learning-rate"):
         fit(dataset, tmp_path, recipe)
+
+
+def test_a_full_disk_is_one_sentence(dataset, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recorder_module.Checkpoints, "save", full)
+    with pytest.raises(TrainingError, match="No space left on device. The one before it is intact"):
+        fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
 
 
 def test_a_checkpoint_carries_labels_and_history(dataset, tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import math
+
 from keras_sketch.training.history import best_epoch, read_history, should_stop, write_history
 
 ROWS = [
@@ -15,6 +17,7 @@ def test_rows_come_back_as_they_went(tmp_path):
 def test_the_best_epoch_has_the_lowest_validation_loss_or_is_the_last():
     assert best_epoch(ROWS) == 1
     assert best_epoch([{"loss": 1.0}, {"loss": 2.0}]) == 1
+    assert best_epoch([{"val_loss": math.nan}, {"val_loss": 1.0}, {"val_loss": 2.0}]) == 1
 
 
 def test_patience_counts_epochs_since_the_best():

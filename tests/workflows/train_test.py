@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from keras_sketch import evaluate, gradcam, load_classifier, train
 from keras_sketch.data import open_dataset
-from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
+from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError, RunFolderError, UnknownNameError
 from keras_sketch.workflows import explain, export, predict, report
 from keras_sketch.workflows.run_folder import RunFolder
 
@@ -46,7 +47,7 @@ def test_a_run_leaves_everything_that_is_promised(run, test_split):
     assert [row["id"] for row in rows] == list(test_split.facts()["id"])
     right = sum(row["label"] == row["predicted"] for row in rows)
     assert right / len(rows) == pytest.approx(metrics["top1"])
-    assert RunFolder(run).class_names() == ("arm", "belt", "cloud")
+    assert (run / "labels.txt").read_text().split() == ["arm", "belt", "cloud"]
 
 
 def test_the_saved_model_says_from_bytes_what_the_model_says_from_pixels(run, test_split):
@@ -103,6 +104,11 @@ def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
         (dict(dataset="doodles", split="photo"), UnknownNameError, "split"),
         (dict(dataset="doodles", config="big"), UnknownNameError, "config"),
         (dict(dataset="doodles", classes=("hose",)), UnknownNameError, "class"),
+        (dict(dataset="doodles", precision="half"), InvalidArgumentError, "precision"),
+        (dict(dataset="doodles", per_class=30, learning_rate=-1.0), InvalidArgumentError, "learning_rate"),
+        (dict(dataset="doodles", per_class=30, image_size=4), InvalidArgumentError, "input_shape"),
+        (dict(dataset="doodles", per_class=30, weights="missing.h5"), MissingDataError, "missing.h5"),
+        (dict(dataset="doodles", per_class=30, batch_size=100_000), InvalidArgumentError, "batch_size"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(arguments, error, message, tmp_path):
@@ -119,6 +125,46 @@ def test_another_run_s_folder_cannot_be_resumed_with_other_settings(bars, prepar
         folder.begin({"recipe": {"seed": 2}, "versions": "new"}, ("a", "b"), resume=True)
     with pytest.raises(RunFolderError, match="not finished"):
         folder.check_free(resume=False)
+
+
+def test_folders_that_hold_no_run_are_named(tmp_path, run):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "report.md").touch()
+    with pytest.raises(RunFolderError, match="holds other files and no run"):
+        RunFolder(tmp_path / "notes").check_free(resume=True)
+    with pytest.raises(RunFolderError, match="is a file"):
+        RunFolder(tmp_path / "notes" / "report.md").check_free(resume=False)
+    with pytest.raises(RunFolderError, match="holds no run"):
+        evaluate(str(tmp_path / "notes" / "report.md"))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    (damaged / "metrics.json").write_text('{"top1": 0.')
+    with pytest.raises(RunFolderError, match=r"metrics\.json cannot be read"):
+        report([str(damaged)])
+    (damaged / "recipe.json").write_text("{}")
+    with pytest.raises(RunFolderError, match="another version"):
+        evaluate(str(damaged))
+
+
+def test_prepared_data_that_moved_or_is_damaged_is_named(run, prepared, tmp_path):
+    shutil.copytree(prepared, tmp_path / "data")
+    moved = tmp_path / "run"
+    shutil.copytree(run, moved)
+    settings = json.loads((moved / "recipe.json").read_text())
+    settings["data"]["prepared_in"] = str(tmp_path / "gone")
+    (moved / "recipe.json").write_text(json.dumps(settings))
+    with pytest.raises(MissingDataError, match="--data-dir"):
+        evaluate(str(moved))
+    before = json.loads((run / "metrics.json").read_text())
+    assert evaluate(str(moved), data_dir=str(tmp_path / "data")) == before
+    for shard in (tmp_path / "data").rglob("*test.tfrecord*"):
+        shard.write_bytes(shard.read_bytes()[:-10])
+    with pytest.raises(BadDataError, match="is damaged"):
+        evaluate(str(moved), data_dir=str(tmp_path / "data"))
+    for file in (tmp_path / "data").rglob("dataset_info.json"):
+        file.unlink()
+    with pytest.raises(BadDataError, match="is damaged"):
+        evaluate(str(moved), data_dir=str(tmp_path / "data"))
 
 
 def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path):

@@ -1,0 +1,26 @@
+"""What TensorFlow says of damaged files, as one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from keras_sketch.errors import BadDataError
+
+if TYPE_CHECKING:
+    from keras_sketch.data.loading import DatasetInfo
+
+
+@contextlib.contextmanager
+def damaged_data_named(info: DatasetInfo) -> Iterator[None]:
+    """Raises `BadDataError` where prepared files turn out to be damaged or missing while they are read."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        raise BadDataError(
+            f"The prepared data in {info.provenance['prepared_in']} is damaged ({type(error).__name__}). Remove that "
+            "folder, so that it is prepared again, and continue with --resume."
+        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,7 @@ from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
 
 _SHUFFLE_BYTES = 256 * 2**20
+_CACHE_BYTES = 256 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,26 +104,38 @@ class ImageSplit:
         return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
 
     def _stream(self, epochs, batch_size, seed, augmentation, first_step, total) -> tf.data.Dataset:
-        steps = self.steps(batch_size)
-        records = self._records().enumerate()
-        buffer = self._shuffle_buffer()
+        steps, changed = self.steps(batch_size), augmentation != Augmentation()
+        examples, decode = self._undecoded()
 
         def shuffled(epoch):
             # `shuffle` mixes in the global seed; this sets it for this function's graph alone. (0, 0) would mean none.
             tf.random.set_seed(seed + 1)
-            order = records.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
-            return order.take(steps * batch_size).map(lambda index, example: (epoch, index, example))
+            order = examples.shuffle(self._shuffle_buffer(), seed=epoch, reshuffle_each_iteration=False)
+            return order.take(steps * batch_size).map(lambda index, image, label: (epoch, index, image, label))
 
-        def example(epoch, index, record):
-            return self._image(record["image"]), record["label"], draw(seed, epoch, index)
+        def example(epoch, index, image, label):
+            return decode(image), label, draw(seed, epoch, index) if changed else {}
 
         def finish(images, labels, draws):
-            return augment(images, draws, augmentation), labels
+            return augment(images, draws, augmentation) if changed else tf.cast(images, tf.float32), labels
 
         stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
         batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
         batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
+
+    def _undecoded(self) -> tuple[tf.data.Dataset, Callable[[tf.Tensor], tf.Tensor]]:
+        """Returns (index, image, label) in stored order, and what makes pixels of the image.
+
+        A small split is decoded in the first epoch and kept in memory; of a large one the files' bytes are shuffled.
+        """
+        records = self._records().enumerate().map(lambda index, e: (index, e["image"], e["label"]))
+        if not self._fits_in_memory:
+            return records, self._image
+        decoded = records.map(
+            lambda index, image, label: (index, self._image(image), label), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        return decoded.cache(), tf.identity
 
     def facts(self, names: Sequence[str] | None = None) -> dict[str, Sequence]:
         """Returns what stands beside the images, in stored order.
@@ -159,7 +172,14 @@ class ImageSplit:
         image = self.builder.info.features["image"].decode_example(contents)
         return fit_square(image, self.side, self.resize)
 
+    @property
+    def _fits_in_memory(self) -> bool:
+        return self.num_examples * self.side**2 * self.channels <= _CACHE_BYTES
+
     def _shuffle_buffer(self) -> int:
+        if self._fits_in_memory:
+            # One more than there are: the cache is complete only when its end has been asked for.
+            return self.num_examples + 1
         split = self.builder.info.splits[self.name]
         record_bytes = max(1, split.num_bytes // max(1, split.num_examples))
         return int(min(split.num_examples, max(1024, _SHUFFLE_BYTES // record_bytes)))

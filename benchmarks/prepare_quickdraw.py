@@ -138,32 +138,13 @@ def ours(source: Path, data_dir: str):
 
 def reference(source: Path, data_dir: str):
     """Makes the builder that ours is compared to."""
-    import cairocffi as cairo
     import numpy as np
     import tensorflow_datasets as tfds
+    from cairo_recipe import google_recipe
 
-    def rasterize(strokes, side=28, line_width=16, padding=16):
-        """Google's recipe: https://github.com/googlecreativelab/quickdraw-dataset/issues/19."""
-        surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
-        context = cairo.Context(surface)
-        context.set_antialias(cairo.ANTIALIAS_BEST)
-        context.set_line_cap(cairo.LINE_CAP_ROUND)
-        context.set_line_join(cairo.LINE_JOIN_ROUND)
-        context.set_line_width(line_width)
-        scale = side / (256 + 2 * padding + line_width)
-        context.scale(scale, scale)
-        context.translate(padding + line_width / 2, padding + line_width / 2)
-        context.set_source_rgb(0, 0, 0)
-        context.paint()
-        highest = [max(max(stroke[axis]) for stroke in strokes) for axis in (0, 1)]
-        left, top = ((256 - value) / 2 for value in highest)
-        context.set_source_rgb(1, 1, 1)
-        for xs, ys in strokes:
-            context.move_to(xs[0] + left, ys[0] + top)
-            for x, y in zip(xs, ys, strict=True):
-                context.line_to(x + left, y + top)
-            context.stroke()
-        return np.frombuffer(surface.get_data(), np.uint8)[::4].reshape(side, side, 1)
+    vector_to_raster = google_recipe()
+    if vector_to_raster is None:
+        sys.exit("The reference needs cairo: `pip install keras_sketch[cairo]`.")
 
     class CairoQuickdraw(tfds.core.GeneratorBasedBuilder):
         VERSION = tfds.core.Version("1.0.0")
@@ -190,7 +171,7 @@ def reference(source: Path, data_dir: str):
                         yield (
                             key,
                             {
-                                "image": rasterize(drawing["drawing"]),
+                                "image": vector_to_raster([drawing["drawing"]])[0].reshape(28, 28, 1),
                                 "label": drawing["word"],
                                 **{"id": key, "group": key, "key_id": key},
                                 **{name: drawing[name] for name in ("countrycode", "recognized")},

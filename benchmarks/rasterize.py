@@ -16,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from cairo_recipe import google_recipe
 
 from keras_sketch.drawing import Drawing, parse_ndjson, rasterize, simplify
 from keras_sketch.errors import MissingDataError
@@ -113,45 +113,6 @@ def compare_speed(drawings: list, repeats: int) -> None:
     print(
         f"  not counted: first call of a process {first:.1f} s once (compiled), {second:.1f} s later (read from disk)"
     )
-
-
-def google_recipe() -> Callable[[list], list[np.ndarray]] | None:
-    """Returns Google's `vector_to_raster` as published (quickdraw-dataset, issue 19), `None` without cairo."""
-    try:
-        import cairocffi as cairo
-    except (ImportError, OSError):
-        return None
-
-    def vector_to_raster(vector_images, side=28, line_diameter=16, padding=16):
-        surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
-        ctx = cairo.Context(surface)
-        ctx.set_antialias(cairo.ANTIALIAS_BEST)
-        ctx.set_line_cap(cairo.LINE_CAP_ROUND)
-        ctx.set_line_join(cairo.LINE_JOIN_ROUND)
-        ctx.set_line_width(line_diameter)
-        total_padding = padding * 2.0 + line_diameter
-        new_scale = float(side) / float(256 + total_padding)
-        ctx.scale(new_scale, new_scale)
-        ctx.translate(total_padding / 2.0, total_padding / 2.0)
-        raster_images = []
-        for vector_image in vector_images:
-            ctx.set_source_rgb(0, 0, 0)
-            ctx.paint()
-            bbox = np.hstack(vector_image).max(axis=1)
-            offset = ((256, 256) - bbox) / 2.0
-            offset = offset.reshape(-1, 1)
-            centered = [stroke + offset for stroke in vector_image]
-            ctx.set_source_rgb(1, 1, 1)
-            for xv, yv in centered:
-                ctx.move_to(xv[0], yv[0])
-                for x, y in zip(xv, yv, strict=True):
-                    ctx.line_to(x, y)
-                ctx.stroke()
-            data = surface.get_data()
-            raster_images.append(np.copy(np.asarray(data)[::4]))
-        return raster_images
-
-    return vector_to_raster
 
 
 def compare_simplified(folder: Path, classes: dict[str, list[Drawing]]) -> None:

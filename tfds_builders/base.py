@@ -18,9 +18,11 @@ A dataset's own builder says where its files are, which classes there are, what 
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import hashlib
 import logging
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +32,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 from tensorflow_datasets.core.utils.tqdm_utils import tqdm
 
-from keras_sketch.curation.folders import existing_folder
+from keras_sketch.curation.folders import existing_folder, reading
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, UnknownNameError
@@ -116,8 +118,7 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
             if field not in known:
                 raise UnknownNameError(f"field of {cls.name}'s configs", field, known)
         config = dataclasses.replace(config, **fields)
-        if config.split not in cls.SPLIT_SCHEMES:
-            raise UnknownNameError(f"split scheme of {cls.name}", config.split, cls.SPLIT_SCHEMES)
+        cls._scheme_of(config)
         return next((known for known in cls.BUILDER_CONFIGS if known.name == config.name), config)
 
     @classmethod
@@ -133,17 +134,24 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
 
         Raises:
             UnknownNameError: For a class that does not exist.
-            MissingDataError: For a class that is not in the folder, or a folder that is missing or empty.
+            MissingDataError: For a class that is not in the folder, or a folder that is missing, empty or unreadable.
         """
         folder = None if manual_dir is None else existing_folder(manual_dir)
-        available = cls.available_classes(config, folder)
+        with reading(folder or ""):
+            classes = cls._classes_of(config, folder)
+            if folder is None:
+                return config
+            config = cls._replace(config, classes=classes)
+            return cls._replace(config, source=cls.source_fingerprint(config, folder))
+
+    @classmethod
+    def _classes_of(cls, config: GroupSplitConfig, manual_dir: Path | None) -> tuple[str, ...]:
+        """The classes that a config asks for, or all; raises UnknownNameError for one that does not exist."""
+        available = cls.available_classes(config, manual_dir)
         for name in config.classes or ():
             if name not in available:
                 raise UnknownNameError("class", name, available)
-        if folder is None:
-            return config
-        config = cls._replace(config, classes=config.classes or available)
-        return cls._replace(config, source=cls.source_fingerprint(config, folder))
+        return config.classes or available
 
     @classmethod
     def check_source(cls, config: GroupSplitConfig, manual_dir: Path | None) -> None:
@@ -159,7 +167,7 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
 
     @classmethod
     def source_fingerprint(cls, config: GroupSplitConfig, manual_dir: Path | str) -> str:
-        """Digests relative path, size and time of change of the files that a config would read.
+        """Digests relative path, size and time of change (a link to nothing has none) of the files it would read.
 
         Args:
             config: The config, its classes filled in.
@@ -171,8 +179,10 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
         manual_dir = Path(manual_dir)
         digest = hashlib.blake2b(digest_size=8)
         for path in sorted(cls.source_files(config, manual_dir)):
-            stat = path.stat()
-            digest.update(f"{path.relative_to(manual_dir).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+            digest.update(os.fsencode(path.relative_to(manual_dir).as_posix()) + b"\0")
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                digest.update(f"{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     @property
@@ -182,9 +192,13 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
         Raises:
             UnknownNameError: If there is none of that name.
         """
-        if self.builder_config.split not in self.SPLIT_SCHEMES:
-            raise UnknownNameError(f"split scheme of {self.name}", self.builder_config.split, self.SPLIT_SCHEMES)
-        return self.SPLIT_SCHEMES[self.builder_config.split]
+        return self._scheme_of(self.builder_config)
+
+    @classmethod
+    def _scheme_of(cls, config: GroupSplitConfig) -> SplitScheme:
+        if config.split not in cls.SPLIT_SCHEMES:
+            raise UnknownNameError(f"split scheme of {cls.name}", config.split, cls.SPLIT_SCHEMES)
+        return cls.SPLIT_SCHEMES[config.split]
 
     def _dataset_info(
         self, image: tfds.features.Image, class_names: Sequence[str] | None, homepage: str = "", **own_features: Any
@@ -238,7 +252,7 @@ class GroupSplitBuilder(FileReaderBuilder, skip_registration=True):
             manifest.move_to(self.data_dir)
         if manifest.bad:
             log.warning(
-                "%d of %d examples are bad and left out; %s in the prepared folder lists them.",
+                "Left out %d of %d examples as bad; %s in the prepared folder lists them.",
                 *(manifest.bad, manifest.seen, manifest.path.name),
             )
         self.info.metadata.update(examples_seen=manifest.seen, examples_bad=manifest.bad)

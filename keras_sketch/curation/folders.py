@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from keras_sketch.errors import MissingDataError
+from keras_sketch.errors import KerasSketchError, MissingDataError
+
+
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Names the file or folder in a refusal of the operating system while the body reads it.
+
+    Args:
+        path: What is read; named if the refusal itself names nothing.
+
+    Raises:
+        MissingDataError: In place of an `OSError`; errors that are written for the user pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, KerasSketchError):
+            raise
+        raise MissingDataError(f"Cannot read {error.filename or path}: {error.strerror}.") from error
 
 
 def existing_folder(folder: Path | str) -> Path:
@@ -17,11 +37,13 @@ def existing_folder(folder: Path | str) -> Path:
         Its path, `~` expanded.
 
     Raises:
-        MissingDataError: If it is not there, not a folder, or empty.
+        MissingDataError: If it is not there, not a folder, empty, or cannot be read.
     """
     path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise MissingDataError(f"The folder {path} (manual_dir) {'is a file' if path.exists() else 'does not exist'}.")
-    if not any(path.iterdir()):
-        raise MissingDataError(f"The folder {path} (manual_dir) is empty.")
+    with reading(path):
+        if not path.is_dir():
+            what = "is a file" if path.exists() else "does not exist"
+            raise MissingDataError(f"The folder {path} (manual_dir) {what}.")
+        if not any(path.iterdir()):
+            raise MissingDataError(f"The folder {path} (manual_dir) is empty.")
     return path

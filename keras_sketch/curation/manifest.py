@@ -106,9 +106,10 @@ class Manifest:
         if self.bad <= self.max_bad * self.seen:
             return
         self._file.flush()
+        more = f"; and {self.bad - SHOWN} more" if self.bad > SHOWN else ""
         raise BadDataError(
-            f"{self.bad} of {self.seen} examples are bad, which is more than the accepted {self.max_bad:.1%}: "
-            f"{'; '.join(self._first)}{'; ...' if self.bad > SHOWN else ''}. The full list is in {self.path}. "
+            f"{self.bad} of {self.seen} examples {'is' if self.bad == 1 else 'are'} bad, which is more than the "
+            f"accepted {self.max_bad:.1%}: {'; '.join(self._first)}{more}. The full list is in {self.path}. "
             "Mend or remove them, or accept a larger share with `max_bad`."
         )
 

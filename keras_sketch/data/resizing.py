@@ -46,7 +46,7 @@ def _resize(image: tf.Tensor, side: int, how: str) -> tf.Tensor:
     scale = side / tf.maximum(height, width)
     inner = tf.maximum(1, tf.cast(tf.round(tf.cast([height, width], tf.float64) * scale), tf.int32))
     resized = tf.image.resize(image, inner, antialias=True)
-    border = _corner_median(image)
+    border = _corner_median(resized)
     top, left = (side - inner[0]) // 2, (side - inner[1]) // 2
     padding = [[top, side - inner[0] - top], [left, side - inner[1] - left], [0, 0]]
     return tf.pad(resized - border, padding) + border

@@ -9,7 +9,6 @@ import tensorflow_datasets as tfds
 
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.drawing.doodles import doodle_classes, draw_doodle
-from keras_sketch.errors import UnknownNameError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.drawings import Drawing, drawing_features, rasterized
@@ -52,24 +51,16 @@ class Builder(GroupSplitBuilder):
         """Lists nothing: doodles come from no file."""
         return []
 
-    @property
-    def _class_names(self) -> tuple[str, ...]:
-        known = tuple(sorted(doodle_classes()))
-        for name in self.builder_config.classes or ():
-            if name not in known:
-                raise UnknownNameError("class", name, known)
-        return self.builder_config.classes or known
-
     def _info(self) -> tfds.core.DatasetInfo:
         side = self.builder_config.side
         image = tfds.features.Image(shape=(side, side, 1), encoding_format="png")
-        return self._dataset_info(image, self._class_names, **drawing_features())
+        return self._dataset_info(image, self._classes_of(self.builder_config, None), **drawing_features())
 
     def _examples(self, source, manifest) -> Iterator[Example]:
         return rasterized(self._drawings(), self.builder_config.side)
 
     def _drawings(self) -> Iterator[Drawing]:
         config = self.builder_config
-        for label, name in enumerate(self._class_names):
+        for label, name in enumerate(self._classes_of(config, None)):
             for index in range(config.per_class):
                 yield Drawing(draw_doodle(name, index, config.seed), label, name, f"doodle {index}")

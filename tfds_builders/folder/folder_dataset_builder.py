@@ -22,8 +22,6 @@ from tfds_builders.writing import Example
 
 # What operating systems leave in folders; these, and names that begin with a dot, are no examples and not counted.
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
-# Of re-encoded JPEGs, those that were turned or made smaller. Others keep their own bytes.
-_JPEG_QUALITY = 95
 
 
 @dataclasses.dataclass(eq=False, kw_only=True, repr=False)
@@ -58,6 +56,12 @@ class Builder(GroupSplitBuilder):
         if manual_dir is None:
             raise MissingDataError(f"The dataset 'folder' needs a manual folder. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
         names = tuple(sorted(path.name for path in manual_dir.iterdir() if path.is_dir() and not _is_clutter(path)))
+        for name in names:
+            if _text(name) != name or len(name.splitlines()) > 1:
+                raise BadDataError(
+                    f"The sub-folder {_text(name)!r} of {manual_dir} cannot be a class: its name is not UTF-8 or has "
+                    "more than one line. Rename it."
+                )
         if len(names) < 2:
             found = f"only one sub-folder, {names[0]!r}" if names else "no sub-folders"
             raise MissingDataError(
@@ -76,11 +80,7 @@ class Builder(GroupSplitBuilder):
 
     def _fetch(self, dl_manager, manual_dir) -> tuple[Path, tuple[str, ...]]:
         """Gives the folder and the classes, which `tfds.load` alone cannot know before."""
-        available = self.available_classes(self.builder_config, manual_dir)
-        names = self.builder_config.classes or available
-        for name in names:
-            if name not in available:
-                raise MissingDataError(f"There is no sub-folder {name!r} in {manual_dir}.")
+        names = self._classes_of(self.builder_config, manual_dir)
         self.info.features["label"].names = list(names)
         return manual_dir, names
 
@@ -91,9 +91,9 @@ class Builder(GroupSplitBuilder):
             for path in _files(folder / name):
                 if count == self.builder_config.per_class:
                     break
-                identity = path.relative_to(folder).as_posix()
-                contents = path.read_bytes()
+                identity = _text(path.relative_to(folder).as_posix())
                 try:
+                    contents = _read(path)
                     image = _stored(contents, check_image(contents), self.builder_config.max_side)
                 except BadDataError as error:
                     manifest.add_bad(identity, "", str(error))
@@ -113,14 +113,30 @@ def _is_clutter(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in _CLUTTER
 
 
-def _files(folder: Path) -> list[Path]:
-    """Lists the files below a class's folder, sub-folders included, sorted by path."""
+def _text(path: str) -> str:
+    """Gives a path as text that can be written to a file; bytes that are not UTF-8 become escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
+    """Lists the files below a class's folder, sub-folders included, sorted by path; links back to `above` end it."""
+    above = (*above, folder.resolve())
     found = []
     for path in sorted(folder.iterdir()):
         if _is_clutter(path):
             continue
-        found.extend(_files(path) if path.is_dir() else [path])
+        if not path.is_dir():
+            found.append(path)
+        elif path.resolve() not in above:
+            found.extend(_files(path, above))
     return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadDataError(f"cannot be read: {error.strerror}") from error
 
 
 def _stored(contents: bytes, pixels: np.ndarray, max_side: int) -> bytes:
@@ -132,18 +148,16 @@ def _stored(contents: bytes, pixels: np.ndarray, max_side: int) -> bytes:
         max_side: Longest side in pixels.
 
     Returns:
-        A PNG or JPEG file.
+        A PNG or JPEG file; what is encoded anew is a PNG, so that nothing but the smaller size sets it apart from the
+        file that a trained model will be shown.
     """
-    is_jpeg = contents.startswith(b"\xff\xd8")
     height, width = pixels.shape[:2]
     if max(height, width) > max_side:
         scale = max_side / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    elif (is_jpeg or contents.startswith(b"\x89PNG")) and _reads_as(contents, pixels):
+    elif contents.startswith((b"\xff\xd8", b"\x89PNG")) and _reads_as(contents, pixels):
         return contents
-    if is_jpeg:
-        return tf.io.encode_jpeg(pixels, quality=_JPEG_QUALITY, chroma_downsampling=False).numpy()
     return encode_png(pixels[np.newaxis])[0]
 
 

@@ -1,8 +1,10 @@
 """TFDS's own test case, and what a user's folder may hold."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from keras_sketch.data.image_files import read_images
+from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
 from tfds_builders.folder.folder_dataset_builder import Builder
 
@@ -93,6 +97,42 @@ def test_turned_images_are_stored_upright(manual, tmp_path):
     assert found[18:].max() < 50
 
 
+def textured(height, width):
+    """Clouds, grain and lines on plain paper."""
+    random = np.random.default_rng(0)
+    clouds = cv2.resize(random.uniform(0, 255, (30, 40, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
+    image = np.clip(clouds + random.normal(0, 20, clouds.shape), 0, 255).astype(np.uint8)
+    for start, end in random.integers(0, [width, height], (40, 2, 2)).tolist():
+        cv2.line(image, start, end, (0, 0, 0), 6)
+    return cv2.copyMakeBorder(image[10:-10, 10:-10], 10, 10, 10, 10, cv2.BORDER_CONSTANT, value=(255, 250, 240))
+
+
+@pytest.mark.parametrize("resize", ["pad", "stretch"])
+def test_training_sees_large_images_as_prediction_does(manual, tmp_path, resize):
+    files = {"circle/large.png": textured(1500, 2000), "square/large.jpg": textured(2000, 1500)}
+    for identity, image in files.items():
+        write(manual / identity, image)
+    builder = prepare(manual, tmp_path / "data")
+    seen = {}
+    for split in builder.info.splits:
+        part = ImageSplit(builder, split, 64, resize)
+        images = np.concatenate([images for images, _ in part.evaluation(8)])
+        seen |= dict(zip(part.facts(["id"])["id"], images, strict=True))
+    for identity in files:
+        shown = read_images([manual / identity], {"image_size": 64, "channels": 3, "resize": resize})[0]
+        assert np.abs(seen[identity].astype(int) - shown).mean() < 1
+
+
+def test_images_that_change_are_stored_without_loss(manual, tmp_path):
+    (manual / "circle" / "turned.jpg").write_bytes(jpeg_with_orientation(textured(40, 60), 6))
+    builder = prepare(manual, tmp_path / "data")
+    shown = read_images([manual / "circle" / "turned.jpg"], {"image_size": 60, "channels": 3, "resize": "crop"})[0]
+    found = by_id(builder)["circle/turned.jpg"]["image"]
+    assert found.shape == (60, 40, 3)
+    cropped = tf.image.resize(found[10:50], [60, 60], antialias=True).numpy().round()
+    assert np.array_equal(cropped.clip(0, 255), shown)
+
+
 def test_large_images_become_smaller_and_keep_their_shape(manual, tmp_path):
     write(manual / "circle" / "wide.png", np.full((30, 90, 3), 7, np.uint8))
     write(manual / "circle" / "grey.png", np.full((90, 30), 7, np.uint8))
@@ -126,6 +166,46 @@ def test_files_that_are_no_images_are_named_and_clutter_is_not(manual, tmp_path)
     with (Path(builder.data_dir) / "bad_examples.csv").open(newline="") as file:
         named = [row[0] for row in csv.reader(file)][1:]
     assert named == ["circle/empty.jpg", "circle/text.png", "square/cut.png", "square/notes.txt"]
+
+
+def test_links_to_nothing_are_named_and_links_back_end(manual, tmp_path):
+    (manual / "circle" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (manual / "circle" / "again").symlink_to(manual / "circle", target_is_directory=True)
+    (manual / "square" / "crossed").symlink_to(manual / "circle" / "again" / "..", target_is_directory=True)
+    with pytest.raises(BadDataError, match=r"circle/gone\.png: cannot be read: No such file or directory"):
+        prepare(manual, tmp_path / "data")
+    (manual / "square" / "crossed").unlink()
+    builder = prepare(manual, tmp_path / "data", max_bad=0.1)
+    assert len(by_id(builder)) == 24
+    assert (builder.info.metadata["examples_seen"], builder.info.metadata["examples_bad"]) == (25, 1)
+
+
+def test_file_names_need_not_be_utf8_but_class_names_must(manual, tmp_path):
+    try:
+        shutil.copy(manual / "circle" / "0.png", os.fsencode(manual / "circle") + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    builder = prepare(manual, tmp_path / "data")
+    assert r"circle/caf\xe9.png" in by_id(builder)
+    os.rename(manual / "square", os.fsencode(manual) + b"/squar\xe9")
+    with pytest.raises(BadDataError, match=r"sub-folder 'squar\\\\xe9' of .* not UTF-8.*Rename it"):
+        Builder.resolve_config(Builder.make_config(), manual)
+
+
+@pytest.mark.parametrize("name", ["", "circle"])
+def test_unreadable_folders_are_named(manual, name):
+    refused, listed = manual / name, Path.iterdir
+
+    def iterdir(self):
+        if self == refused:
+            raise PermissionError(13, "Permission denied", str(self))
+        return listed(self)
+
+    with (
+        mock.patch.object(Path, "iterdir", iterdir),
+        pytest.raises(MissingDataError, match=f"Cannot read {refused}: Permission denied"),
+    ):
+        Builder.resolve_config(Builder.make_config(), manual)
 
 
 def test_too_few_images_for_a_split(tmp_path):

@@ -16,7 +16,7 @@ from tensorflow_datasets.core.download.util import DownloadError
 
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.curation.splits import SplitScheme
-from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
+from keras_sketch.errors import BadDataError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.drawings import Drawing, drawing_features, encode_png, rasterized
@@ -101,11 +101,7 @@ class Builder(GroupSplitBuilder):
 
     @property
     def _class_names(self) -> tuple[str, ...]:
-        names = self.builder_config.classes or CATEGORIES
-        for name in names:
-            if name not in CATEGORIES:
-                raise UnknownNameError("class", name, CATEGORIES)
-        return names
+        return self._classes_of(self.builder_config, None)
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config

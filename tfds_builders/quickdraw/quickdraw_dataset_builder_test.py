@@ -1,6 +1,7 @@
 """TFDS's own test case over the dummy data, and what bad input, missing files and a missing network do."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -165,11 +166,54 @@ def test_npy_of_another_kind_is_refused(manual, tmp_path, array, reason):
         prepare(manual, tmp_path / "data", "bitmap", split="holdout")
 
 
-@pytest.mark.parametrize("contents", [b"", b"\x93NUMPY", b"not numpy at all, just text"])
-def test_file_that_is_no_npy_is_refused(manual, tmp_path, contents):
+def npy_header(text):
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        (b"", "it is not a NumPy file"),
+        (b"\x93NUMPY", "it is not a NumPy file"),
+        (b"not numpy at all, just text", "it is not a NumPy file"),
+        (npy_header("{'descr': '|u1', 'fort")[:20], "its NumPy header is damaged"),
+        (npy_header("{'descr': '|u1', 'fort"), "its NumPy header is damaged"),
+        (npy_header("{'descr': '|u1',\0\0\0\0\0\0"), "its NumPy header is damaged"),
+        (npy_header("  {\n 'descr'\n1}\n  2"), "its NumPy header is damaged"),
+        (npy_header("{1: 2, 'descr': '|u1'}"), "its NumPy header is damaged"),
+        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 784)}"), r"float32 \[3, 784\]"),
+        (npy_header("{'descr': '|u1', 'fortran_order': True, 'shape': (3, 784)}"), "column after column"),
+        (
+            npy_header(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({10**12}, 784)}}"),
+            f"declares {10**12} rows",
+        ),
+        (npy_header("{'descr': '|u1', 'fortran_order': False, 'shape': (-5, 784)}"), "declares -5 rows"),
+    ],
+)
+def test_npy_that_cannot_be_used_is_one_line_of_the_manifest(manual, tmp_path, contents, reason):
     (manual / "numpy_bitmap" / "dog.npy").write_bytes(contents)
-    with pytest.raises(BadDataError, match=r"dog\.npy is not a NumPy file"):
+    with pytest.raises(BadDataError, match=rf"numpy_bitmap/dog\.npy cannot be used: .*{reason}"):
         prepare(manual, tmp_path / "data", "bitmap", split="holdout")
+    [listing] = (tmp_path / "data" / "quickdraw").glob("bad_examples-*.csv")
+    [row] = list(csv.reader(listing.read_text().splitlines()))[1:]
+    assert row[:2] == ["numpy_bitmap/dog.npy", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("bitmap", "numpy_bitmap/dog.npy"), ("simplified", "simplified/dog.ndjson")]
+)
+def test_unreadable_file_is_named(manual, tmp_path, monkeypatch, name, file):
+    opened = io.open
+
+    def refuse(path, *args, **kwargs):
+        if str(path).endswith(file):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr("io.open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(MissingDataError, match=f"{file}: Permission denied"):
+        prepare(manual, tmp_path / "data", name, split="holdout")
 
 
 def test_class_without_a_drawing_is_an_error(manual, tmp_path):

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from keras_sketch.curation.folders import reading
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.drawing.ndjson import parse_ndjson
 from keras_sketch.errors import BadDataError
@@ -17,6 +18,8 @@ BUCKET = "https://storage.googleapis.com/quickdraw_dataset/full"
 # The bucket's folder and the file name's ending, for strokes and for bitmaps.
 STROKES, BITMAPS = ("simplified", ".ndjson"), ("numpy_bitmap", ".npy")
 BITMAP_SIDE = 28
+# A header that declares more is damaged: this is 70 times the average class. A missing row is a line of the manifest.
+_MAX_ROWS = 10_000_000
 
 
 def url(name: str, kind: tuple[str, str]) -> str:
@@ -92,10 +95,15 @@ def read_bitmaps(path: Path, file: str, manifest: Manifest) -> Iterator[np.ndarr
         uint8 `[n, 28, 28, 1]`, white on black, in the file's order; n is at most 1024.
 
     Raises:
-        BadDataError: If the file is no NumPy file of uint8 `[N, 784]`.
+        MissingDataError: If the file cannot be read.
+        BadDataError: If the file is no NumPy file of uint8 `[N, 784]`; it is one line of the manifest then.
     """
-    with path.open("rb") as stream:
-        declared = _declared_rows(stream, file)
+    with reading(path), path.open("rb") as stream:
+        try:
+            declared = _declared_rows(stream)
+        except BadDataError as error:
+            manifest.add_bad(file, "", str(error))
+            raise BadDataError(f"{file} cannot be used: {error}. Get it anew, or leave its class out.") from error
         row_bytes = BITMAP_SIDE**2
         present = min(declared, (path.stat().st_size - stream.tell()) // row_bytes)
         for start in range(0, present, 1024):
@@ -106,16 +114,24 @@ def read_bitmaps(path: Path, file: str, manifest: Manifest) -> Iterator[np.ndarr
         manifest.add_bad(file, f"row {row}", f"the row is missing: the file is cut off after {present} of {declared}")
 
 
-def _declared_rows(stream: BinaryIO, file: str) -> int:
+def _declared_rows(stream: BinaryIO) -> int:
     """Reads the header, leaves the stream at the first row, and gives the number of rows."""
     try:
         version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    except ValueError as error:
+        raise BadDataError("it is not a NumPy file") from error
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
         shape, column_major, dtype = read(stream)
-    except (ValueError, OSError) as error:
-        raise BadDataError(f"{file} is not a NumPy file, or its header is damaged: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python; a damaged one can raise nearly anything.
+        raise BadDataError("its NumPy header is damaged") from error
     if dtype != np.uint8 or len(shape) != 2 or shape[1] != BITMAP_SIDE**2 or column_major:
+        order = ", column after column" if column_major else ""
         raise BadDataError(
-            f"{file} must hold uint8 [N, {BITMAP_SIDE**2}], row after row; it holds {dtype} {list(shape)}."
+            f"it must hold uint8 [N, {BITMAP_SIDE**2}], row after row, and holds {dtype} {list(shape)}{order}"
         )
+    if not 0 <= shape[0] <= _MAX_ROWS:
+        raise BadDataError(f"its header declares {shape[0]} rows, not between 0 and {_MAX_ROWS:,}")
     return shape[0]

@@ -1,6 +1,5 @@
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -117,35 +116,6 @@ def test_what_cannot_be_done_changes_nothing(arguments, error, message, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_another_run_s_folder_cannot_be_resumed_with_other_settings(bars, prepared, tmp_path):
-    folder = RunFolder(tmp_path / "run")
-    folder.begin({"recipe": {"seed": 1}, "versions": "old"}, ("a", "b"), resume=False)
-    folder.begin({"recipe": {"seed": 1}, "versions": "new"}, ("a", "b"), resume=True)
-    with pytest.raises(RunFolderError, match="recipe.seed: 1 there, 2 now"):
-        folder.begin({"recipe": {"seed": 2}, "versions": "new"}, ("a", "b"), resume=True)
-    with pytest.raises(RunFolderError, match="not finished"):
-        folder.check_free(resume=False)
-
-
-def test_folders_that_hold_no_run_are_named(tmp_path, run):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "report.md").touch()
-    with pytest.raises(RunFolderError, match="holds other files and no run"):
-        RunFolder(tmp_path / "notes").check_free(resume=True)
-    with pytest.raises(RunFolderError, match="is a file"):
-        RunFolder(tmp_path / "notes" / "report.md").check_free(resume=False)
-    with pytest.raises(RunFolderError, match="holds no run"):
-        evaluate(str(tmp_path / "notes" / "report.md"))
-    damaged = tmp_path / "damaged"
-    shutil.copytree(run, damaged)
-    (damaged / "metrics.json").write_text('{"top1": 0.')
-    with pytest.raises(RunFolderError, match=r"metrics\.json cannot be read"):
-        report([str(damaged)])
-    (damaged / "recipe.json").write_text("{}")
-    with pytest.raises(RunFolderError, match="another version"):
-        evaluate(str(damaged))
-
-
 def test_prepared_data_that_moved_or_is_damaged_is_named(run, prepared, tmp_path):
     shutil.copytree(prepared, tmp_path / "data")
     moved = tmp_path / "run"
@@ -192,10 +162,3 @@ def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path):
     assert again.returncode == 2 and "Add --resume" in again.stderr
     other = subprocess.run([*command, "--resume", "--seed", "5"], cwd=ROOT, capture_output=True, text=True)
     assert other.returncode == 2 and "recipe.seed: 0 there, 5 now" in other.stderr
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_no_permission_is_one_sentence(bars, prepared, tmp_path):
-    (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(RunFolderError, match="Cannot write"):
-        RunFolder(tmp_path / "locked" / "run").begin({}, (), resume=False)

@@ -146,7 +146,8 @@ class ImageSplit:
         Returns:
             A value an example: strings as `str`, the rest as NumPy arrays.
         """
-        kept = names or [name for name in self.builder.info.features if name not in ("image", "group")]
+        # Sorted: features that were read back from a prepared folder have another order in each process.
+        kept = names or sorted(name for name in self.builder.info.features if name not in ("image", "group"))
         columns: dict[str, list] = {name: [] for name in kept}
         for batch in self._records().map(lambda e: {name: e[name] for name in kept}).batch(1024):
             for name in kept:

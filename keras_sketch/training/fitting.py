@@ -53,6 +53,10 @@ def fit_recipe(
     with StopRequest() as stop, scope(strategy):
         recorder = Recorder(folder, train.steps(recipe.batch_size), recipe.patience, labels, stop)
         stored = recorder.resume()
+        if stored is not None:
+            print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
+        elif (folder / "history.csv").exists():
+            print("The run was stopped before its first checkpoint: starting again.", flush=True)
         stage_end = 0
         for stage in recipe.stages:
             stage_start, stage_end = stage_end, stage_end + stage.epochs

@@ -20,6 +20,7 @@ def open_classifier(path: str | os.PathLike[str]) -> keras.Model:
     Raises:
         RunFolderError: No finished run there, or a `.keras` file that does not say how images become its input.
     """
+    start_tensorflow()
     from keras_sketch.exporting import load_classifier
 
     model = load_classifier(path)

@@ -47,6 +47,7 @@ def evaluate(run: str, data_dir: str | None = None) -> dict:
     from keras_sketch.training.history import read_history
 
     folder = RunFolder(run)
+    folder.check_finished()
     recipe = folder.recipe()
     model = open_classifier(folder.path)
     data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize, data_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sketch.errors import UnknownNameError
+from keras_sketch.errors import MissingDataError, UnknownNameError
 from keras_sketch.workflows.classification import classify
 
 
@@ -23,6 +23,8 @@ def explain(run: str, images: tuple[str, ...], class_name: str | None = None, ou
     Raises:
         KerasSketchError: No finished run there, a file that is no image, or no such class.
     """
+    if not Path(output).absolute().parent.is_dir():
+        raise MissingDataError(f"The folder of {output} does not exist. Make it, or choose another --output.")
     model, pixels, probabilities = classify(run, images)
     if class_name is not None and class_name not in model.class_names:
         raise UnknownNameError("class", class_name, model.class_names)

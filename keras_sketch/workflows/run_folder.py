@@ -106,10 +106,21 @@ class RunFolder:
         Raises:
             RunFolderError: The run is not finished, or the file is damaged.
         """
+        self.check_finished()
+        return self._read_json("metrics.json")
+
+    def check_finished(self) -> None:
+        """Raises `RunFolderError` where there is no run, or one that is not finished."""
         self.settings()
         if not self.finished:
             raise RunFolderError(f"The run in {self.path} is not finished. Finish it with --resume.")
-        return self._read_json("metrics.json")
+
+    def other_settings(self, recipe: Recipe, any_batch: bool) -> list[str]:
+        """Returns in what the run's recipe differs from this one; `any_batch`: its batch size may be another."""
+        stored, asked = self.settings()["recipe"], json.loads(json.dumps(recipe.to_dict()))
+        if any_batch:
+            asked["batch_size"] = stored["batch_size"]
+        return _differences(stored, asked)
 
     def _read_json(self, name: str) -> dict:
         try:

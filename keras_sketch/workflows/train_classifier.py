@@ -87,12 +87,15 @@ def train(
         raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
     run = RunFolder(output_dir or Path("runs") / chosen.name)
     run.check_free(resume)
+    any_batch = batch_size is None
     if run.finished:
         print(f"{run.path} holds a finished run: nothing to do. Its report: {run.path / 'report.md'}")
+        other = run.other_settings(chosen, any_batch)
+        if other:
+            print(f"It was made with other settings: {'; '.join(other)}. For these give another --output-dir.")
         return run.path
 
     start_tensorflow()
-    any_batch = batch_size is None
     _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch)
     print(f"Report: {run.path / 'report.md'}")
     return run.path
@@ -104,8 +107,10 @@ def _choose(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
         raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
     given = {name: value for group in changes for name, value in group.items() if value is not None}
     for name, least in {"epochs": 1, "batch_size": 1, "image_size": 1, "per_class": 1, "seed": 0}.items():
-        if given.get(name, least) < least:
-            raise InvalidArgumentError(name, f"at least {least}", given[name])
+        if not least <= given.get(name, least) < 2**32:
+            raise InvalidArgumentError(name, f"at least {least} and below 2^32", given[name])
+    if len(set(given.get("classes", "ab"))) < 2:
+        raise InvalidArgumentError("classes", "at least two names", ", ".join(given["classes"]))
     changed = chosen.with_changes(**given)
     backbone(changed.model)
     return changed

@@ -75,9 +75,14 @@ def test_the_metrics_of_an_epoch_count_every_example_once(dataset, tmp_path):
     assert len(model.predict(test.evaluation(7), verbose=0)) == test.num_examples
 
 
+@pytest.fixture(scope="module")
+def undisturbed(dataset, tmp_path_factory):
+    return fit(dataset, tmp_path_factory.mktemp("undisturbed"))
+
+
 @pytest.mark.parametrize("step", [3, 18, 25])
-def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, tmp_path, monkeypatch, step):
-    undisturbed, rows = fit(dataset, tmp_path / "whole")
+def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, undisturbed, tmp_path, monkeypatch, step):
+    model, rows = undisturbed
     with monkeypatch.context() as patch:
         interrupt_at(patch, step)
         with pytest.raises(RunInterrupted, match="--resume") as stopped:
@@ -86,7 +91,7 @@ def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, tmp_path, m
     keras.utils.set_random_seed(99)
     resumed, resumed_rows = fit(dataset, tmp_path / "broken", model=build_classifier("quickdraw_cnn", 3))
     assert resumed_rows == rows
-    for a, b in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+    for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -69,6 +69,13 @@ def test_evaluating_again_gives_the_same_figures(run):
     assert evaluate(str(run)) == before
 
 
+def test_a_run_without_its_report_is_not_evaluated(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "report.md").unlink()
+    with pytest.raises(RunFolderError, match="is not finished"):
+        evaluate(str(tmp_path / "run"))
+
+
 def test_predict_explain_export_and_report(run, tmp_path, capsys):
     drawing = np.full((50, 80), 255, "uint8")
     cv2.line(drawing, (10, 25), (70, 25), 0, 4)
@@ -78,6 +85,8 @@ def test_predict_explain_export_and_report(run, tmp_path, capsys):
     assert "line.png: " in capsys.readouterr().out
     picture = explain(str(run), [str(tmp_path / "line.png")], class_name="belt", output=str(tmp_path / "cam.png"))
     assert cv2.imread(str(picture)) is not None
+    with pytest.raises(MissingDataError, match="folder of .*x.png does not exist"):
+        explain(str(run), [str(tmp_path / "line.png")], output=str(tmp_path / "nowhere" / "x.png"))
     assert (export(str(run), str(tmp_path / "served")) / "saved_model.pb").is_file()
     report([str(run)])
     assert "| quickdraw_cnn | quickdraw |" in capsys.readouterr().out
@@ -87,8 +96,9 @@ def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
     before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
     with pytest.raises(RunFolderError, match="already holds a finished run. Add --resume"):
         train(dataset="quickdraw", output_dir=str(run))
-    assert train(dataset="quickdraw", output_dir=str(run), resume=True) == run
-    assert "nothing to do" in capsys.readouterr().out
+    assert train(dataset="quickdraw", output_dir=str(run), resume=True, seed=4) == run
+    said = capsys.readouterr().out
+    assert "nothing to do" in said and "seed: 0 there, 4 now" in said
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
 
 
@@ -100,9 +110,11 @@ def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
         (dict(dataset="doodles", recipe="quickdraw-8"), InvalidArgumentError, "dataset"),
         (dict(dataset="doodles", epochs=0), InvalidArgumentError, "epochs"),
         (dict(dataset="doodles", seed=-1), InvalidArgumentError, "seed"),
+        (dict(dataset="doodles", seed=2**32), InvalidArgumentError, "seed"),
+        (dict(dataset="doodles", classes=("cat,cat",)), InvalidArgumentError, "at least two names"),
         (dict(dataset="doodles", split="photo"), UnknownNameError, "split"),
         (dict(dataset="doodles", config="big"), UnknownNameError, "config"),
-        (dict(dataset="doodles", classes=("hose",)), UnknownNameError, "class"),
+        (dict(dataset="doodles", classes=("hose", "cat")), UnknownNameError, "class"),
         (dict(dataset="doodles", precision="half"), InvalidArgumentError, "precision"),
         (dict(dataset="doodles", per_class=30, learning_rate=-1.0), InvalidArgumentError, "learning_rate"),
         (dict(dataset="doodles", per_class=30, image_size=4), InvalidArgumentError, "input_shape"),

@@ -11,7 +11,7 @@ from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.drawing.doodles import doodle_classes, draw_doodle
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
-from tfds_builders.drawings import Drawing, drawing_features, rasterized
+from tfds_builders.drawings import Drawing, rasterized
 from tfds_builders.writing import Example
 
 
@@ -54,7 +54,7 @@ class Builder(GroupSplitBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         side = self.builder_config.side
         image = tfds.features.Image(shape=(side, side, 1), encoding_format="png")
-        return self._dataset_info(image, self._classes_of(self.builder_config, None), **drawing_features())
+        return self._dataset_info(image, self._classes_of(self.builder_config, None), key_id=tfds.features.Text())
 
     def _examples(self, source, manifest) -> Iterator[Example]:
         return rasterized(self._drawings(), self.builder_config.side)

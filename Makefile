@@ -8,10 +8,10 @@ train: $(VENV)/installed
 	$(BIN)/python train.py --resume
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m ""
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -32,27 +32,27 @@ def run(bars, prepared, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def test_split(bars, prepared):
+def held_out(bars, prepared):
     return open_dataset("quickdraw", config="bitmap", data_dir=prepared, manual_dir=bars).splits["test"]
 
 
-def test_a_run_leaves_everything_that_is_promised(run, test_split):
+def test_a_run_leaves_everything_that_is_promised(run, held_out):
     assert FILES <= {file.name for file in run.iterdir()}
     assert RunFolder(run).finished
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["num_examples"] == test_split.num_examples
+    assert metrics["num_examples"] == held_out.num_examples
     with (run / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["id"] for row in rows] == list(test_split.facts()["id"])
+    assert [row["id"] for row in rows] == list(held_out.facts()["id"])
     right = sum(row["label"] == row["predicted"] for row in rows)
     assert right / len(rows) == pytest.approx(metrics["top1"])
     assert (run / "labels.txt").read_text().split() == ["arm", "belt", "cloud"]
 
 
-def test_the_saved_model_says_from_bytes_what_the_model_says_from_pixels(run, test_split):
+def test_the_saved_model_says_from_bytes_what_the_model_says_from_pixels(run, held_out):
     import tensorflow as tf
 
-    pixels = np.concatenate([images for images, _ in test_split.evaluation(16)])
+    pixels = np.concatenate([images for images, _ in held_out.evaluation(16)])
     contents = [cv2.imencode(".png", image)[1].tobytes() for image in pixels]
     served = tf.saved_model.load(str(run / "saved_model"))
     answer = served.signatures["serving_default"](image_bytes=tf.constant(contents))

@@ -1,49 +1,66 @@
-"""Google's own way to draw QuickDraw's bitmaps, copied from where it was published: what our code is compared to."""
+"""Quick, Draw!'s bitmaps as cairo draws them, one drawing after the other: what our code is compared to.
+
+The geometry is that of Google's `vector_to_raster` (googlecreativelab/quickdraw-dataset, issue 19); nothing here is
+shared with `keras_sketch`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 
 import numpy as np
 
+CANVAS = 256
 
-def google_recipe() -> Callable[..., list[np.ndarray]] | None:
-    """Returns Google's `vector_to_raster` as published, `None` without cairo.
 
-    From https://github.com/googlecreativelab/quickdraw-dataset/issues/19; it shares nothing with `keras_sketch`.
+def google_recipe(binding: str = "cairocffi") -> Callable[..., list[np.ndarray]] | None:
+    """Returns the function that draws a list of drawings, each uint8 `[side * side]`; None without that binding.
+
+    Args:
+        binding: `"cairocffi"`, the one that Google's recipe uses, or `"cairo"` (pycairo), which is faster.
     """
     try:
-        import cairocffi as cairo
+        cairo = importlib.import_module(binding)
     except (ImportError, OSError):
         return None
 
-    def vector_to_raster(vector_images, side=28, line_diameter=16, padding=16):
-        surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
-        ctx = cairo.Context(surface)
-        ctx.set_antialias(cairo.ANTIALIAS_BEST)
-        ctx.set_line_cap(cairo.LINE_CAP_ROUND)
-        ctx.set_line_join(cairo.LINE_JOIN_ROUND)
-        ctx.set_line_width(line_diameter)
-        total_padding = padding * 2.0 + line_diameter
-        new_scale = float(side) / float(256 + total_padding)
-        ctx.scale(new_scale, new_scale)
-        ctx.translate(total_padding / 2.0, total_padding / 2.0)
-        raster_images = []
-        for vector_image in vector_images:
-            ctx.set_source_rgb(0, 0, 0)
-            ctx.paint()
-            bbox = np.hstack(vector_image).max(axis=1)
-            offset = ((256, 256) - bbox) / 2.0
-            offset = offset.reshape(-1, 1)
-            centered = [stroke + offset for stroke in vector_image]
-            ctx.set_source_rgb(1, 1, 1)
-            for xv, yv in centered:
-                ctx.move_to(xv[0], yv[0])
-                for x, y in zip(xv, yv, strict=True):
-                    ctx.line_to(x, y)
-                ctx.stroke()
-            data = surface.get_data()
-            raster_images.append(np.copy(np.asarray(data)[::4]))
-        return raster_images
+    def draw_all(drawings: Iterable[Sequence], side: int = 28, line_width: int = 16, padding: int = 16):
+        surface, context = _canvas(cairo, side, line_width, padding)
+        pictures = []
+        for drawing in drawings:
+            _draw(context, drawing)
+            surface.flush()
+            first_channel = np.frombuffer(surface.get_data(), np.uint8)[::4]
+            pictures.append(first_channel.copy())
+        return pictures
 
-    return vector_to_raster
+    return draw_all
+
+
+def _canvas(cairo: ModuleType, side: int, line_width: int, padding: int):
+    surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
+    context = cairo.Context(surface)
+    context.set_antialias(cairo.ANTIALIAS_BEST)
+    context.set_line_cap(cairo.LINE_CAP_ROUND)
+    context.set_line_join(cairo.LINE_JOIN_ROUND)
+    context.set_line_width(line_width)
+    border = 2 * padding + line_width
+    context.scale(side / (CANVAS + border), side / (CANVAS + border))
+    context.translate(border / 2, border / 2)
+    return surface, context
+
+
+def _draw(context, drawing: Sequence) -> None:
+    """Clears the canvas and draws the strokes, centred by their largest coordinates."""
+    right, bottom = (max(max(stroke[axis]) for stroke in drawing) for axis in (0, 1))
+    across, down = (CANVAS - right) / 2, (CANVAS - bottom) / 2
+    context.set_source_rgb(0, 0, 0)
+    context.paint()
+    context.set_source_rgb(1, 1, 1)
+    for xs, ys in drawing:
+        context.move_to(xs[0] + across, ys[0] + down)
+        for x, y in zip(xs, ys, strict=True):
+            context.line_to(x + across, y + down)
+        context.stroke()

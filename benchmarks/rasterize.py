@@ -80,8 +80,10 @@ def compare_speed(drawings: list, repeats: int) -> None:
     """Prints drawings a second of our default engine and of Google's recipe, in turns, as medians."""
     points = sum(len(stroke[0]) for strokes in drawings for stroke in strokes) / len(drawings)
     print(f"Speed: {len(drawings)} drawings of {points:.0f} points on average, 28 x 28, one process, one thread")
-    recipe = google_recipe()
-    engines = {"engine 'numba'": rasterize} | ({"cairo recipe": recipe} if recipe else {})
+    bindings = {"cairo recipe (cairocffi, Google's)": "cairocffi", "cairo recipe (pycairo)": "cairo"}
+    recipes = {name: google_recipe(binding) for name, binding in bindings.items()}
+    recipes = {name: recipe for name, recipe in recipes.items() if recipe}
+    engines = {"engine 'numba'": rasterize} | recipes
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for engine in engines.values():
         engine(drawings[:100])
@@ -93,10 +95,10 @@ def compare_speed(drawings: list, repeats: int) -> None:
     for name, times in seconds.items():
         rates = sorted(len(drawings) / value for value in times)
         print(f"  {name}: {statistics.median(rates):,.0f} drawings/s ({rates[0]:,.0f} to {rates[-1]:,.0f})")
-    if recipe:
-        ratios = [b / a for a, b in zip(*seconds.values(), strict=True)]
-        print(f"  ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f} a round)")
-    else:
+    for name in recipes:
+        ratios = [b / a for a, b in zip(seconds["engine 'numba'"], seconds[name], strict=True)]
+        print(f"  ratio to {name}: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f} a round)")
+    if not recipes:
         print("  cairo recipe: not measured, cairocffi or cairo is not installed (`pip install keras_sketch[cairo]`).")
     with tempfile.TemporaryDirectory() as cache:
         calls = [

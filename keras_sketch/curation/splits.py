@@ -1,4 +1,4 @@
-"""Splits that depend on nothing but the name of an example's group.
+"""Splits that depend on nothing but the name of an example's group, or of the example.
 
 The side on which a group falls is a function of its name alone, so it does not change when files are added, renamed,
 read in another order or on another machine, and whatever shares a group stays together.
@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import Literal
 
 from keras_sketch.errors import InvalidArgumentError
 
 # BLAKE2's personalisation string is the split's seed. Another value is another split of every dataset.
 SPLIT_SEED = b"keras_sketch/1"
+# The seed of subsets: with one of their own, which examples are chosen says nothing about the side they fall on.
+CHOICE_SEED = b"choice/1"
 
 
-def unit_hash(group: str) -> float:
-    """Maps a group's name to a number that is uniform over names and always the same for one name.
+def unit_hash(name: str, seed: bytes = SPLIT_SEED) -> float:
+    """Maps a name to a number that is uniform over names and always the same for one name.
 
     Args:
-        group: What may not be split, e.g. the `key_id` of a drawing or the photo that sketches were drawn from.
+        name: What may not be split, e.g. the `key_id` of a drawing or the photo that sketches were drawn from.
+        seed: At most 16 bytes; numbers of one name under two seeds are independent.
 
     Returns:
         A float in [0, 1): the upper 53 bits of the 8-byte BLAKE2b digest of the UTF-8 name, personalised with
-        `SPLIT_SEED`, divided by 2**53.
+        `seed`, divided by 2**53.
     """
-    digest = hashlib.blake2b(group.encode(), digest_size=8, person=SPLIT_SEED).digest()
+    digest = hashlib.blake2b(name.encode(), digest_size=8, person=seed).digest()
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
@@ -40,11 +44,16 @@ class SplitScheme:
         train: Share of the groups for training, above 0.
         test: Share of the groups for the test, above 0.
         validation: Share of the groups for validation; 0 leaves that split out.
+        by: `"group"`, or `"id"` for papers that split example by example: then one group can be on several sides.
+        test_groups: The groups that the dataset's authors chose for the test, where they did; the hash then decides
+            among the others only, and `test` is the share that the list is expected to have.
     """
 
     train: float
     test: float
     validation: float = 0.0
+    by: Literal["group", "id"] = "group"
+    test_groups: frozenset[str] | None = None
 
     def __post_init__(self):
         shares = (self.train, self.validation, self.test)
@@ -52,22 +61,30 @@ class SplitScheme:
             raise InvalidArgumentError(
                 "train, validation, test", "shares that add up to 1, train and test above 0", shares
             )
+        if self.by not in ("group", "id"):
+            raise InvalidArgumentError("by", "'group' or 'id'", self.by)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The splits of this scheme, those with a share of 0 left out."""
         return ("train", "validation", "test") if self.validation else ("train", "test")
 
-    def assign(self, group: str) -> str:
-        """Names the split that a group belongs to.
+    def assign(self, name: str) -> str:
+        """Names the split that a group, or an example, belongs to.
 
         Args:
-            group: The group's name.
+            name: The group's name; the example's id if the scheme is `by="id"`.
 
         Returns:
             `"train"`, `"validation"` or `"test"`.
         """
-        position = unit_hash(group)
-        if position < self.test:
+        if self.test_groups is None:
+            lowest, scale = self.test, 1.0
+        elif name in self.test_groups:
             return "test"
-        return "validation" if position < self.test + self.validation else "train"
+        else:
+            lowest, scale = 0.0, 1 - self.test
+        position = unit_hash(name)
+        if position < lowest:
+            return "test"
+        return "validation" if position < lowest + self.validation / scale else "train"

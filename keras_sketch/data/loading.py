@@ -24,6 +24,9 @@ class DatasetInfo:
         image_shape: Height, width and channels of what is read.
         bad_examples: How many examples of the source could not be used; `bad_examples.csv` beside the data names them.
         provenance: Dataset, config, version, split scheme, source, and where it is stored.
+        leaked: By split name, how many validation and test examples have a sibling, an example of the same group, in
+            training. 0 for splits by group.
+        left_out: How many examples of the source the config leaves out by choice, by reason.
     """
 
     class_names: tuple[str, ...]
@@ -31,6 +34,8 @@ class DatasetInfo:
     image_shape: tuple[int, int, int]
     bad_examples: int
     provenance: Mapping[str, object]
+    leaked: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,12 +157,16 @@ def _open(builder, provenance: Mapping, image_size: int | None, resize: str) -> 
             raise BadDataError(f"The prepared data in {builder.data_dir} is incomplete: remove that folder, run again.")
     side = _side(builder, image_size)
     splits = {each: ImageSplit(builder, each, side, resize) for each in builder.info.splits}
+    # Folders prepared before leaks were counted hold splits by group only.
+    leaked = builder.info.metadata.get("leaked", {})
     info = DatasetInfo(
         class_names=tuple(builder.info.features["label"].names),
         num_examples={each: split.num_examples for each, split in splits.items()},
         image_shape=(side, side, splits["train"].channels),
         bad_examples=int(builder.info.metadata["examples_bad"]),
         provenance=provenance,
+        leaked={each: int(leaked.get(each, 0)) for each in splits if each != "train"},
+        left_out=dict(builder.info.metadata.get("left_out", {})),
     )
     return OpenDataset(splits, info)
 

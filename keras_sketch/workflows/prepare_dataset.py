@@ -34,3 +34,7 @@ def prepare(
     builder = prepare_builder(dataset, config, split, split_names(classes), per_class, max_bad, data_dir, manual_dir)
     counts = ", ".join(f"{each.num_examples:,} {name}" for name, each in builder.info.splits.items())
     print(f"{builder.data_dir}: {counts}; {builder.info.features['label'].num_classes} classes")
+    for name, leaked in builder.info.metadata.get("leaked", {}).items():
+        if int(leaked):
+            total = builder.info.splits[name].num_examples
+            print(f"{leaked} of {total} {name} examples have a sibling in training: figures on them will be too good.")

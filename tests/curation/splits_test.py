@@ -1,6 +1,6 @@
 import pytest
 
-from keras_sketch.curation.splits import SplitScheme, unit_hash
+from keras_sketch.curation.splits import CHOICE_SEED, SplitScheme, unit_hash
 from keras_sketch.errors import InvalidArgumentError
 
 # Computed once from the definition. These hold for ever: another value here is another split of every dataset.
@@ -12,12 +12,29 @@ GOLDEN = {
     "n02691156_10151": 0.9412763725716139,
     "dog/17": 0.5380500038064554,
 }
+# The same, computed from RFC 7693 in plain integers, under the seed that chooses subsets.
+GOLDEN_CHOICE = {
+    "n02691156_10151": 0.1230298739368566,
+    "n02691156_10151-1": 0.992754085733983,
+    "ä": 0.21905013939685636,
+}
 GROUPS = [f"group {number}" for number in range(20_000)]
 
 
 @pytest.mark.parametrize(("group", "position"), GOLDEN.items())
 def test_hash_of_a_group_never_changes(group, position):
     assert unit_hash(group) == position
+
+
+@pytest.mark.parametrize(("name", "position"), GOLDEN_CHOICE.items())
+def test_hash_under_the_seed_of_subsets_never_changes(name, position):
+    assert unit_hash(name, CHOICE_SEED) == position
+
+
+def test_what_a_subset_holds_says_nothing_about_its_split():
+    chosen = sorted(GROUPS, key=lambda name: unit_hash(name, CHOICE_SEED))[:5000]
+    share = sum(unit_hash(name) < 0.1 for name in chosen) / 5000
+    assert share == pytest.approx(0.1, abs=0.015)
 
 
 def test_assignment_never_changes():
@@ -53,6 +70,23 @@ def test_scheme_without_validation_has_two_splits():
     assert scheme.names == ("train", "test")
     assert {scheme.assign(group) for group in GROUPS} == {"train", "test"}
     assert sum(scheme.assign(group) == "test" for group in GROUPS) / len(GROUPS) == pytest.approx(0.33, abs=0.01)
+
+
+def test_groups_on_a_list_are_the_test_and_validation_is_a_share_of_the_others():
+    listed = frozenset(GROUPS[::10])
+    scheme = SplitScheme(train=0.72, validation=0.18, test=0.1, test_groups=listed)
+    sides = {group: scheme.assign(group) for group in GROUPS}
+    assert {group for group, side in sides.items() if side == "test"} == listed
+    others = [group for group in GROUPS if group not in listed]
+    assert {group for group in others if sides[group] == "validation"} == {
+        group for group in others if unit_hash(group) < 0.2
+    }
+
+
+def test_a_scheme_is_by_group_or_by_id():
+    assert SplitScheme(train=0.8, test=0.2).by == "group"
+    with pytest.raises(InvalidArgumentError, match="'group' or 'id'"):
+        SplitScheme(train=0.8, test=0.2, by="photo")
 
 
 @pytest.mark.parametrize("shares", [(0.8, 0.3, 0), (1, 0, 0), (0, 1, 0), (0.9, 0.2, -0.1)])

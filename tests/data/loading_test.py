@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from keras_sketch import list_datasets, load_dataset
+from keras_sketch.data import reopen_dataset
 from keras_sketch.data.image_files import read_images
 from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError, UnknownNameError
 
@@ -22,6 +26,8 @@ def test_three_pipelines_and_what_is_known(bars, prepared):
     for pipeline, name in ((validation, "validation"), (test, "test")):
         assert sum(len(labels) for _, labels in pipeline) == info.num_examples[name]
     assert info.provenance["split"] == "hash"
+    assert info.leaked == {"validation": 0, "test": 0}
+    assert info.left_out == {}
 
 
 def test_a_scheme_without_validation_gives_none(bars, prepared):
@@ -32,6 +38,27 @@ def test_a_scheme_without_validation_gives_none(bars, prepared):
     assert {tuple(image.ravel()) for images, _ in smaller for image in images.numpy()} <= {
         tuple(image.ravel()) for images, _ in test for image in images.numpy()
     }
+
+
+SKETCHY = Path(__file__).parents[2] / "tfds_builders/sketchy/dummy_data"
+
+
+def test_leaks_and_what_is_left_out_are_known(prepared):
+    options = dict(image_size=16, batch_size=8, data_dir=prepared, manual_dir=SKETCHY)
+    info = load_dataset("sketchy", config="tx_000000000000-valid", split="paper", **options)[3]
+    assert info.image_shape == (16, 16, 3)
+    assert 0 < info.leaked["test"] <= info.num_examples["test"]
+    assert sum(info.left_out.values()) == 4
+    assert load_dataset("sketchy", split="photo", **options)[3].leaked == {"validation": 0, "test": 0}
+
+
+def test_a_folder_from_before_leaks_were_counted_opens(bars, tmp_path):
+    info = load(bars, tmp_path, batch_size=8)[3]
+    file = Path(info.provenance["prepared_in"], "metadata.json")
+    metadata = json.loads(file.read_text())
+    del metadata["leaked"]
+    file.write_text(json.dumps(metadata))
+    assert reopen_dataset(info.provenance, None, "pad").info.leaked == {"validation": 0, "test": 0}
 
 
 def test_some_classes_at_another_size(bars, prepared):

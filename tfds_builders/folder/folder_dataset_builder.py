@@ -7,21 +7,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_sketch.curation.decode import check_image
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
-from tfds_builders.drawings import encode_png
+from tfds_builders.image_files import is_clutter, read_file, stored_image
 from tfds_builders.writing import Example
-
-# What operating systems leave in folders; these, and names that begin with a dot, are no examples and not counted.
-_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 
 
 @dataclasses.dataclass(eq=False, kw_only=True, repr=False)
@@ -55,7 +48,7 @@ class Builder(GroupSplitBuilder):
         """Lists the sub-folders."""
         if manual_dir is None:
             raise MissingDataError(f"The dataset 'folder' needs a manual folder. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
-        names = tuple(sorted(path.name for path in manual_dir.iterdir() if path.is_dir() and not _is_clutter(path)))
+        names = tuple(sorted(path.name for path in manual_dir.iterdir() if path.is_dir() and not is_clutter(path.name)))
         for name in names:
             if _text(name) != name or len(name.splitlines()) > 1:
                 raise BadDataError(
@@ -93,8 +86,8 @@ class Builder(GroupSplitBuilder):
                     break
                 identity = _text(path.relative_to(folder).as_posix())
                 try:
-                    contents = _read(path)
-                    image = _stored(contents, check_image(contents), self.builder_config.max_side)
+                    contents = read_file(path)
+                    image = stored_image(contents, self.builder_config.max_side)
                 except BadDataError as error:
                     manifest.add_bad(identity, "", str(error))
                     continue
@@ -109,10 +102,6 @@ class Builder(GroupSplitBuilder):
                 )
 
 
-def _is_clutter(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in _CLUTTER
-
-
 def _text(path: str) -> str:
     """Gives a path as text that can be written to a file; bytes that are not UTF-8 become escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -123,46 +112,10 @@ def _files(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
     above = (*above, folder.resolve())
     found = []
     for path in sorted(folder.iterdir()):
-        if _is_clutter(path):
+        if is_clutter(path.name):
             continue
         if not path.is_dir():
             found.append(path)
         elif path.resolve() not in above:
             found.extend(_files(path, above))
     return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadDataError(f"cannot be read: {error.strerror}") from error
-
-
-def _stored(contents: bytes, pixels: np.ndarray, max_side: int) -> bytes:
-    """Gives the bytes to store: the file's own where TFDS reads the checked pixels from them, else encoded anew.
-
-    Args:
-        contents: The file.
-        pixels: uint8 `[H, W, C]`, as `check_image` decoded it: upright, on white.
-        max_side: Longest side in pixels.
-
-    Returns:
-        A PNG or JPEG file; what is encoded anew is a PNG, so that nothing but the smaller size sets it apart from the
-        file that a trained model will be shown.
-    """
-    height, width = pixels.shape[:2]
-    if max(height, width) > max_side:
-        scale = max_side / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    elif contents.startswith((b"\xff\xd8", b"\x89PNG")) and _reads_as(contents, pixels):
-        return contents
-    return encode_png(pixels[np.newaxis])[0]
-
-
-def _reads_as(contents: bytes, pixels: np.ndarray) -> bool:
-    """Tells whether the decoder that TFDS's `Image` feature uses gives these pixels."""
-    return np.array_equal(
-        tf.io.decode_image(contents, channels=3).numpy(), np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    )

@@ -88,7 +88,7 @@ def test_features_say_what_the_file_says(manual, tmp_path):
         assert example["image"].shape == (28, 28, 1)
         assert example["image"].max() > 100
     assert builder.info.features["label"].names == list(CLASSES)
-    assert builder.info.metadata == {"examples_seen": 40, "examples_bad": 0}
+    assert builder.info.metadata == {"examples_seen": 40, "examples_bad": 0, "leaked": {"validation": 0, "test": 0}}
     assert listed(builder) == []
 
 
@@ -132,7 +132,7 @@ def test_bad_lines_are_counted_and_named(manual, tmp_path):
 
     builder = prepare(manual, tmp_path / "data", max_bad=0.2)
     assert builder.info.splits.total_num_examples == 40
-    assert builder.info.metadata == {"examples_seen": 45, "examples_bad": 5}
+    assert builder.info.metadata == {"examples_seen": 45, "examples_bad": 5, "leaked": {"validation": 0, "test": 0}}
     rows = listed(builder)
     assert [(file, where) for file, where, _ in rows] == [
         ("simplified/cat.ndjson", f"line {line}") for line in (21, 22, 23, 25, 24)

@@ -1,0 +1,69 @@
+"""Image files as dataset examples: which of a folder's files count, and the bytes that are stored for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from keras_sketch.curation.decode import check_image
+from keras_sketch.errors import BadDataError
+from tfds_builders.drawings import encode_png
+
+# What operating systems leave in folders; these, and names that begin with a dot, are no examples and not counted.
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+# Bit depth and colour type of a PNG that every decoder reads alike unless it has transparency: 8 bits, RGB.
+_PLAIN_PNG = bytes([8, 2])
+
+
+def is_clutter(name: str) -> bool:
+    """Tells whether a file or folder of this name is the operating system's, not the user's."""
+    return name.startswith(".") or name.lower() in _CLUTTER
+
+
+def read_file(path: Path) -> bytes:
+    """Reads a file.
+
+    Raises:
+        BadDataError: The operating system refuses, with a reason for the manifest.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadDataError(f"cannot be read: {error.strerror}") from error
+
+
+def stored_image(contents: bytes, max_side: int | None = None) -> bytes:
+    """Decodes an image file and gives the bytes to store: its own where TFDS reads the same pixels from them.
+
+    Args:
+        contents: A whole PNG, JPEG, GIF (not animated) or BMP file.
+        max_side: Longest side in pixels; a larger image is made smaller, keeping its shape. None: as it is.
+
+    Returns:
+        A PNG or JPEG file: upright, on white. What is encoded anew is a PNG, so that nothing but the smaller size sets
+        it apart from the file that a trained model will be shown.
+
+    Raises:
+        BadDataError: It cannot be decoded, with a reason for the manifest.
+    """
+    pixels = check_image(contents)
+    height, width = pixels.shape[:2]
+    if max_side is not None and max(height, width) > max_side:
+        scale = max_side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    elif contents.startswith((b"\xff\xd8", b"\x89PNG")) and _reads_as(contents, pixels):
+        return contents
+    return encode_png(pixels[np.newaxis])[0]
+
+
+def _reads_as(contents: bytes, pixels: np.ndarray) -> bool:
+    """Tells whether the decoder that TFDS's `Image` feature uses gives these pixels."""
+    if contents.startswith(b"\x89PNG") and contents[24:26] == _PLAIN_PNG and b"tRNS" not in contents:
+        return True
+    return np.array_equal(
+        tf.io.decode_image(contents, channels=3).numpy(), np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    )

@@ -12,8 +12,23 @@ LABELS = np.array([0, 4, 2, 2, 1, 3])
 def test_equals_keras_on_one_hot_targets(smoothing):
     keras_loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
     expected = float(keras_loss(np.eye(5, dtype="float32")[LABELS], LOGITS))
-    assert float(CrossEntropy(smoothing)(LABELS, LOGITS)) == pytest.approx(expected, rel=1e-5)
-    assert float(CrossEntropy(smoothing)(LABELS[:, None], LOGITS)) == pytest.approx(expected, rel=1e-5)
+    assert float(CrossEntropy(smoothing)(LABELS, LOGITS)) == pytest.approx(expected, abs=1e-6)
+    assert float(CrossEntropy(smoothing)(LABELS[:, None], LOGITS)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_equals_keras_on_shares_of_classes(smoothing):
+    shares = np.random.default_rng(1).dirichlet(np.ones(5), 6).astype("float32")
+    keras_loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    assert float(CrossEntropy(smoothing)(shares, LOGITS)) == pytest.approx(float(keras_loss(shares, LOGITS)), abs=1e-6)
+    whole = np.eye(5, dtype="float32")[LABELS]
+    of_labels = float(CrossEntropy(smoothing)(LABELS, LOGITS))
+    assert float(CrossEntropy(smoothing)(whole, LOGITS)) == pytest.approx(of_labels, abs=1e-6)
+
+
+def test_equals_keras_on_integers():
+    expected = float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS, LOGITS))
+    assert float(CrossEntropy()(LABELS, LOGITS)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_is_finite_for_sure_mistakes_in_half_precision():

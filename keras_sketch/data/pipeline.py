@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_sketch.data.augmentation import augment, draw
+from keras_sketch.data.augmentation import draw, make_augment
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
@@ -43,6 +43,11 @@ class ImageSplit:
     def channels(self) -> int:
         """1 (grey) or 3 (RGB)."""
         return self.builder.info.features["image"].shape[-1]
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return self.builder.info.features["label"].num_classes
 
     def steps(self, batch_size: int) -> int:
         """Returns the training steps of an epoch: whole batches only.
@@ -91,7 +96,12 @@ class ImageSplit:
             first_step: The step of that epoch to start with.
 
         Returns:
-            Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality.
+            Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality. Where the augmentation
+            mixes examples, float32 `[B, K]` instead of the labels: each class's share of the picture.
+
+        Raises:
+            InvalidArgumentError: The batch size, or a value of the augmentation, cannot be used.
+            UnknownNameError: There is no such augmentation policy.
         """
         numbers = tf.data.Dataset.range(first_epoch, epochs)
         total = (epochs - first_epoch) * self.steps(batch_size) - first_step
@@ -105,6 +115,7 @@ class ImageSplit:
 
     def _stream(self, epochs, batch_size, seed, augmentation, first_step, total) -> tf.data.Dataset:
         steps, changed = self.steps(batch_size), augmentation != Augmentation()
+        augment = make_augment(augmentation, self.num_classes)
         examples, decode = self._undecoded()
 
         def shuffled(epoch):
@@ -114,10 +125,10 @@ class ImageSplit:
             return order.take(steps * batch_size).map(lambda index, image, label: (epoch, index, image, label))
 
         def example(epoch, index, image, label):
-            return decode(image), label, draw(seed, epoch, index) if changed else {}
+            return decode(image), label, epoch, index
 
-        def finish(images, labels, draws):
-            return augment(images, draws, augmentation) if changed else tf.cast(images, tf.float32), labels
+        def finish(images, labels, epochs, indices):
+            return augment(images, labels, draw(seed, epochs, indices) if changed else {})
 
         stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
         batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
@@ -157,9 +168,23 @@ class ImageSplit:
     def images(self, indices: Sequence[int]) -> np.ndarray:
         """Returns the images at these places of the stored order, uint8 `[len(indices), S, S, C]`."""
         wanted = tf.constant(sorted(set(map(int, indices))), tf.int64)
-        chosen = self._records().enumerate().filter(lambda index, _: tf.reduce_any(index == wanted))
+        reached = self._records().take(wanted[-1] + 1).enumerate()
+        chosen = reached.filter(lambda index, _: tf.reduce_any(index == wanted))
         found = {int(index): self._image(record["image"]).numpy() for index, record in chosen}
         return np.stack([found[int(index)] for index in indices])
+
+    def augmented(
+        self, indices: Sequence[int], augmentation: Augmentation, seed: int = 0, epoch: int = 0
+    ) -> np.ndarray:
+        """Returns the images at these places as training would show them in that epoch, in one batch.
+
+        Returns:
+            float32 `[len(indices), S, S, C]` in 0..255. With MixUp or CutMix they are mixed with each other.
+        """
+        labels = tf.zeros([len(indices)], tf.int64)
+        draws = draw(seed, labels + epoch, tf.constant(indices, tf.int64))
+        images = tf.constant(self.images(indices))
+        return make_augment(augmentation, self.num_classes)(images, labels, draws)[0].numpy()
 
     def _records(self) -> tf.data.Dataset:
         return self.builder.as_dataset(

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from keras_sketch.recipes import Augmentation
 
 ELASTIC_GRID = 4
+_GEOMETRY = ("rotation", "shear", "zoom", "aspect", "shift", "flip", "elastic")
+
+
+def warping(augmentation: Augmentation) -> Callable:
+    """Returns `warp` as an operation, or where there is nothing to warp the mere change to float32."""
+    if not warps(augmentation):
+        return lambda images, labels, draws: (tf.cast(images, tf.float32), labels)
+    return lambda images, labels, draws: (warp(images, draws, augmentation), labels)
+
+
+def warps(augmentation: Augmentation) -> bool:
+    """Whether any picture is moved at all."""
+    still = dataclasses.replace(augmentation, **{name: getattr(Augmentation, name) for name in _GEOMETRY})
+    return augmentation != still
 
 
 def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentation) -> tf.Tensor:
-    """Warps each image of a batch by its own draws.
+    """Warps each image of a batch by its own draws, with one bilinear interpolation.
+
+    The centre is that of the pixel grid, `(side - 1) / 2`, as in Keras; what lies outside is `fill`, towards which the
+    outermost pixels fade over one pixel, as in `ImageProjectiveTransformV3`, Keras' kernel. XLA makes one loop of it
+    that takes a fifth of that kernel's time.
 
     Args:
-        images: float32 `[N, H, W, C]`.
+        images: uint8 or float32 `[N, H, W, C]`; H, W and C known.
         draws: Uniform in [0, 1), `[N, k]` each: `rotation`, `shear`, `zoom`, `aspect`, `flip`, `unwarped` (k = 1),
             `shift` (2), `elastic` (2 x 4 x 4).
         augmentation: The ranges.
@@ -25,23 +45,17 @@ def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentat
     """
     height, width = images.shape[1], images.shape[2]
     transforms = output_to_input(draws, augmentation, height, width)
-    if augmentation.elastic:
-        displacement = _displacement(draws, augmentation, height, width)
-        return _sample(images, transforms, displacement, augmentation.fill)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=[height, width],
-        fill_value=augmentation.fill,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+    displacement = _displacement(draws, augmentation, height, width) if augmentation.elastic else None
+    if augmentation.fill != round(augmentation.fill):
+        images = tf.cast(images, tf.float32)
+    return _sample(images, transforms, displacement, float(augmentation.fill))
 
 
 def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, height: int, width: int) -> tf.Tensor:
-    """Returns the affine warps as TensorFlow takes them: each maps an output pixel to the input's, float32 `[N, 8]`.
+    """Returns the affine warps, row by row: each maps an output pixel (x, y) to the input's, float32 `[N, 6]`.
 
-    The image is mirrored, zoomed, sheared along x and rotated about its centre, then shifted.
+    The image is mirrored, zoomed, sheared along x and rotated about its centre, then shifted. A positive rotation is
+    clockwise, a positive shear moves the lower half to the right, a positive shift goes right or down.
     """
     warped = _warped(draws, augmentation)
 
@@ -66,8 +80,7 @@ def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, hei
     from_x, from_y = centre_x + shift_x, centre_y + shift_y
     offset_x = centre_x - m00 * from_x - m01 * from_y
     offset_y = centre_y - m10 * from_x - m11 * from_y
-    zero = tf.zeros_like(angle)
-    return tf.stack([m00, m01, offset_x, m10, m11, offset_y, zero, zero], axis=1)
+    return tf.stack([m00, m01, offset_x, m10, m11, offset_y], axis=1)
 
 
 def _warped(draws: dict[str, tf.Tensor], augmentation: Augmentation) -> tf.Tensor:
@@ -83,25 +96,27 @@ def _displacement(draws: dict[str, tf.Tensor], augmentation: Augmentation, heigh
     return tf.image.resize(grid, [height, width], "bicubic") * tf.constant([width, height], tf.float32)
 
 
-def _sample(images: tf.Tensor, transforms: tf.Tensor, displacement: tf.Tensor, fill: float) -> tf.Tensor:
+@tf.function(jit_compile=True, autograph=False)
+def _sample(images: tf.Tensor, transforms: tf.Tensor, displacement: tf.Tensor | None, fill: float) -> tf.Tensor:
     """Reads each output pixel bilinearly where its transform and displacement point; outside is `fill`."""
     height, width, channels = images.shape[1:]
     x, y = (axis[None] for axis in tf.meshgrid(tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)))
-    m = transforms[:, :6, None, None]
-    from_x = m[:, 0] * x + m[:, 1] * y + m[:, 2] + displacement[..., 0]
-    from_y = m[:, 3] * x + m[:, 4] * y + m[:, 5] + displacement[..., 1]
+    m = transforms[:, :, None, None]
+    from_x = m[:, 0] * x + m[:, 1] * y + m[:, 2]
+    from_y = m[:, 3] * x + m[:, 4] * y + m[:, 5]
+    if displacement is not None:
+        from_x, from_y = from_x + displacement[..., 0], from_y + displacement[..., 1]
 
     # A border of paper all around takes every point that lies outside.
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=fill)
-    from_x = tf.clip_by_value(from_x + 1, 0.0, width + 0.999)
-    from_y = tf.clip_by_value(from_y + 1, 0.0, height + 0.999)
-    left, top = tf.floor(from_x), tf.floor(from_y)
-    flat = tf.reshape(padded, [-1, (height + 2) * (width + 2), channels])
-    corner = tf.cast(top * (width + 2) + left, tf.int32)
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=tf.cast(fill, images.dtype))
+    flat = tf.reshape(padded, [-1, channels])
+    from_x, from_y = tf.clip_by_value(from_x + 1, 0.0, width + 1.0), tf.clip_by_value(from_y + 1, 0.0, height + 1.0)
+    left, top = tf.minimum(tf.floor(from_x), width), tf.minimum(tf.floor(from_y), height)
+    first = tf.range(tf.shape(images)[0])[:, None, None] * (height + 2) * (width + 2)
+    corner = first + tf.cast(top, tf.int32) * (width + 2) + tf.cast(left, tf.int32)
 
     def pixels(offset):
-        places = tf.reshape(corner + offset, [-1, height * width])
-        return tf.reshape(tf.gather(flat, places, batch_dims=1), [-1, height, width, channels])
+        return tf.cast(tf.gather(flat, corner + offset), tf.float32)
 
     across, down = (from_x - left)[..., None], (from_y - top)[..., None]
     upper = pixels(0) * (1 - across) + pixels(1) * across

@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_sketch.data.augmentation import UNIFORM_DRAWS, augment, change_thickness, draw
+from keras_sketch.data.augmentation import (
+    LIMITS,
+    UNIFORM_DRAWS,
+    change_thickness,
+    check_augmentation,
+    draw,
+    make_augment,
+    repeats,
+)
 from keras_sketch.data.warping import output_to_input, warp
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.recipes import Augmentation
 
 
@@ -35,8 +44,10 @@ def by_opencv(matrix):
 
 
 def test_no_augmentation_changes_nothing():
-    draws = {name: np.full((1, count), 0.7, "float32") for name, count in UNIFORM_DRAWS.items()}
-    np.testing.assert_array_equal(augment(picture()[None], draws, Augmentation())[0], picture())
+    images, labels = make_augment(Augmentation(), 5)(picture()[None], np.array([3]), {})
+    np.testing.assert_array_equal(images[0], picture())
+    assert images.dtype == tf.float32
+    np.testing.assert_array_equal(labels, [3])
 
 
 def test_flip_mirrors_with_its_probability():
@@ -124,13 +135,52 @@ def test_an_unwarped_image_is_at_most_mirrored(elastic):
 
 
 def test_draws_depend_on_seed_epoch_and_index_alone():
-    def one(seed, epoch, index):
-        draws = draw(seed, tf.constant(epoch, tf.int64), tf.constant(index, tf.int64))
-        return np.concatenate([draws[name] for name in UNIFORM_DRAWS])
+    def some(seed, epoch, indices):
+        indices = tf.constant(indices, tf.int64)
+        draws = draw(seed, tf.fill(tf.shape(indices), tf.constant(epoch, tf.int64)), indices)
+        return np.concatenate([draws[name] for name in UNIFORM_DRAWS], axis=1), draws["key"].numpy()
 
-    np.testing.assert_array_equal(one(1, 2, 3), one(1, 2, 3))
-    for other in (one(2, 2, 3), one(1, 3, 3), one(1, 2, 4), one(1, 3, 2)):
-        assert (one(1, 2, 3) != other).all()
-    many = np.stack([one(0, 0, index) for index in range(300)])
+    [one], [key] = some(1, 2, [3])
+    in_a_batch, keys = some(1, 2, [8, 3, 9])
+    np.testing.assert_array_equal(in_a_batch[1], one)
+    np.testing.assert_array_equal(keys[1], key)
+    for others, other_keys in (some(2, 2, [3]), some(1, 3, [3]), some(1, 2, [4]), some(1, 3, [2])):
+        assert (others != one).all()
+        assert (other_keys != key).any()
+    many, _ = some(0, 0, range(300))
     assert many.min() >= 0 and many.max() < 1
     np.testing.assert_allclose(many.mean(axis=0), 0.5, atol=0.08)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mixup": -0.1}, "augmentation.mixup` must be a number from 0 to 1. Received: -0.1"),
+        ({"erasing": 1.5}, "augmentation.erasing"),
+        ({"jitter": 0.8}, "from 0 to 0.4"),
+        ({"rotation": float("nan")}, "augmentation.rotation"),
+        ({"flip": "often"}, "augmentation.flip"),
+        ({"fill": 256}, "from 0 to 255"),
+        ({"zoom": (1.2, 0.8)}, "the smaller one first"),
+        ({"zoom": (0, 1)}, "augmentation.zoom"),
+        ({"zoom": 0.2}, "augmentation.zoom"),
+    ],
+)
+def test_values_out_of_range_are_refused(change, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        check_augmentation(Augmentation(**change))
+
+
+def test_every_number_has_its_limits():
+    assert {field.name for field in dataclasses.fields(Augmentation)} == {*LIMITS, "zoom", "policy"}
+    check_augmentation(Augmentation())
+
+
+def test_an_unknown_policy_names_the_others():
+    with pytest.raises(UnknownNameError, match="Did you mean 'grid_mask'.*rand_augment"):
+        make_augment(Augmentation(policy="gridmask"), 5)
+
+
+def test_only_policies_do_not_repeat():
+    assert repeats(Augmentation(rotation=5, jitter=0.2, erasing=0.5, mixup=0.2, cutmix=1.0))
+    assert not repeats(Augmentation(policy="grid_mask"))

@@ -17,6 +17,8 @@ WARPS = Augmentation(
     thickness=0.5,
     unwarped=0.2,
 )
+MIXES = Augmentation(rotation=20, flip=0.5, erasing=0.5, jitter=0.3, mixup=0.3, cutmix=0.7)
+REPEATING = pytest.mark.parametrize("augmentation", [WARPS, MIXES], ids=["warps", "mixes"])
 
 
 def batches(dataset):
@@ -34,22 +36,46 @@ def train(dataset):
     return dataset.splits["train"]
 
 
-def test_a_stream_from_the_middle_continues_the_whole_one(train):
+@REPEATING
+def test_a_stream_from_the_middle_continues_the_whole_one(train, augmentation):
     steps = train.steps(16)
-    whole = batches(train.training(16, epochs=3, seed=5, augmentation=WARPS))
-    tail = batches(train.training(16, epochs=3, seed=5, augmentation=WARPS, first_epoch=1, first_step=2))
+    whole = batches(train.training(16, epochs=3, seed=5, augmentation=augmentation))
+    tail = batches(train.training(16, epochs=3, seed=5, augmentation=augmentation, first_epoch=1, first_step=2))
     assert len(whole) == 3 * steps
     assert same(whole[steps + 2 :], tail)
 
 
-def test_seed_and_epoch_decide_the_order_and_the_warps(train):
+@REPEATING
+def test_seed_and_epoch_decide_the_order_and_the_pixels(train, augmentation):
     steps = train.steps(16)
     tf.random.set_seed(7)
-    one = batches(train.training(16, epochs=2, seed=1, augmentation=WARPS))
+    stream = train.training(16, epochs=2, seed=1, augmentation=augmentation)
+    one = batches(stream)
+    assert same(one, batches(stream))
     tf.random.set_seed(8)
-    assert same(one, batches(train.training(16, epochs=2, seed=1, augmentation=WARPS)))
-    assert not same(one, batches(train.training(16, epochs=2, seed=2, augmentation=WARPS)))
+    assert same(one, batches(train.training(16, epochs=2, seed=1, augmentation=augmentation)))
+    assert not same(one, batches(train.training(16, epochs=2, seed=2, augmentation=augmentation)))
     assert not same(one[:steps], one[steps:])
+
+
+def test_labels_are_shares_where_examples_are_mixed(train):
+    images, shares = next(iter(train.training(16, epochs=1, augmentation=MIXES)))
+    assert images.dtype == tf.float32 and shares.dtype == tf.float32
+    assert shares.shape == (16, 3)
+    np.testing.assert_allclose(shares.numpy().sum(axis=1), 1, atol=1e-5)
+    images, labels = next(iter(train.training(16, epochs=1, augmentation=WARPS)))
+    assert images.dtype == tf.float32 and labels.dtype == tf.int64
+    assert labels.shape == (16,)
+
+
+def test_augmented_images_are_those_of_the_epoch(train):
+    count = train.num_examples
+    whole = train.training(count, epochs=2, seed=4, augmentation=WARPS, first_epoch=1)
+    [(shown, _)] = batches(whole)
+    found = train.augmented(range(count), WARPS, seed=4, epoch=1)
+    assert found.dtype == np.float32 and found.shape == shown.shape
+    in_order = sorted(image.round().tobytes() for image in shown)
+    assert in_order == sorted(image.round().tobytes() for image in found)
 
 
 def test_an_epoch_holds_no_example_twice(train):

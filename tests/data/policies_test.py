@@ -1,0 +1,55 @@
+import keras_cv
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_sketch.data.augmentation import make_augment
+from keras_sketch.data.policies import POLICIES
+from keras_sketch.recipes import Augmentation
+
+QUICK = ["grid_mask", "random_cutout", "random_color_degeneration"]
+
+
+def check(name, channels):
+    """Batches of white sheets with strokes, through the policy inside a pipeline."""
+    images = np.full((16, 32, 32, channels), 255, "uint8")
+    images[:, 8:24, 14:17] = 0
+    labels = np.arange(16) % 4
+    augment = make_augment(Augmentation(policy=name, fill=255), 4)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).repeat(2).batch(8, drop_remainder=True)
+    seen = []
+    for found, targets in dataset.map(lambda images, labels: augment(images, labels, {}), num_parallel_calls=2):
+        assert found.dtype == tf.float32 and found.shape == (8, 32, 32, channels)
+        assert np.isfinite(found).all() and found.numpy().min() >= 0 and found.numpy().max() <= 255
+        seen.append(found.numpy())
+        if POLICIES[name].mixes:
+            assert targets.shape == (8, 4)
+            np.testing.assert_allclose(targets.numpy().sum(axis=1), 1, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(targets % 4, np.arange(8) % 4)
+    return np.concatenate(seen)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", QUICK)
+def test_a_policy_works_inside_a_pipeline(name, channels):
+    check(name, channels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", sorted(set(POLICIES) - set(QUICK)))
+def test_every_other_policy_does_too(name, channels):
+    check(name, channels)
+
+
+@pytest.mark.parametrize("name", ["grid_mask", "random_cutout"])
+def test_what_is_masked_is_paper(name):
+    found = check(name, 3)
+    assert ((found == 0) | (found == 255)).all()
+    assert (found == 0).sum() < 32 * 16 * 3 * 3
+
+
+def test_every_policy_is_a_layer_of_keras_cv():
+    for name, row in POLICIES.items():
+        assert hasattr(keras_cv.layers, row.layer), name

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.errors import UnknownNameError
+from keras_sketch.explain.forward import CHUNK
+from keras_sketch.explain.inputs import as_batch, as_classes
 from keras_sketch.explain.layers import find_layer
 from keras_sketch.explain.methods import METHODS
-
-_CHUNK = 32
-"""Images in one pass, so that any number of them takes the same memory."""
-
-_compiled: weakref.WeakKeyDictionary[keras.Model, dict[tuple, Callable]] = weakref.WeakKeyDictionary()
 
 
 def gradcam(
@@ -29,15 +25,16 @@ def gradcam(
 ) -> np.ndarray:
     """Computes heat maps of what speaks for a class.
 
-    The first call for a model, layer and image size compiles a function, which later calls reuse. If the model ends in
-    a softmax, the probability takes the logit's place, and where it is saturated the map is empty.
+    The first call for a model, method, layer and image size compiles a function, which later calls reuse. If the model
+    ends in a softmax, what goes into it is taken for the logits.
 
     Args:
         model: A Functional or Sequential classifier (nested networks inside it are fine) that maps one image input,
             channels last, to logits `[N, K]`.
         images: uint8 or float `[N, H, W, C]`, or one image `[H, W, C]`; pixels in 0..255.
         class_index: The class in 0..K-1, for all images or one for each; None for each image's predicted class.
-        method: The way to compute them; only `"gradcam"`.
+        method: `"gradcam"`, `"gradcam++"`, `"eigencam"` (which asks for no class), `"layercam"` or
+            `"scorecam"` (which takes as many forward passes as the layer has channels).
         layer: Name (see `feature_layer_name`) or layer with a 4-D output; None for the last one before global pooling.
         normalize: Whether to resize the maps to the images (bilinearly) and to divide each by its largest value.
 
@@ -46,67 +43,22 @@ def gradcam(
         `normalize=False` the values as they are, at least 0, at the layer's own size.
 
     Raises:
-        UnknownNameError: The model has no 4-D layer of that name.
-        InvalidArgumentError: Images that the model does not take, a class or method that does not exist, a model that
-            is not an image classifier, or a layer on which its logits do not depend.
+        UnknownNameError: No such method, or the model has no 4-D layer of that name.
+        InvalidArgumentError: Images that the model does not take, a class that does not exist, a model that is not an
+            image classifier, or a layer on which its logits do not depend.
     """
     if method not in METHODS:
-        raise InvalidArgumentError("method", f"one of {', '.join(METHODS)}", method)
-    images = np.asarray(images)
-    images = images[None] if images.ndim == 3 else images
-    _check_images(model, images)
-    classes = _check_classes(model, class_index, len(images))
-    heat_of = _heat_function(model, images.shape[1:], method, layer, normalize)
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(images), _CHUNK)]
-    heat = [heat_of(tf.constant(images[part], tf.float32), tf.constant(classes[part])).numpy() for part in chunks]
-    return np.concatenate(heat) if heat else np.zeros([0, *heat_of.output_shapes[1:]], np.float32)
+        raise UnknownNameError("method", method, METHODS)
+    images = as_batch(model, images)
+    classes = as_classes(model, class_index, len(images))
+    heat = METHODS[method](model, *find_layer(model, layer))(images, classes)
+    return _normalized(heat, images.shape[1:3]) if normalize else heat
 
 
-def _check_images(model, images):
-    if images.ndim != 4 or images.dtype.kind not in "uif":
-        received = f"{images.dtype} {list(images.shape)}"
-        raise InvalidArgumentError("images", "numbers of shape [N, H, W, C] or [H, W, C]", received)
-    if isinstance(model, keras.Sequential) and not model.built:
-        model.build((None, *images.shape[1:]))
-    shapes = [value.shape for value in getattr(model, "inputs", None) or []]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
-        raise InvalidArgumentError(
-            "model", "a Functional or Sequential network from one image input to logits [N, K]", model.name
-        )
-    if any(wanted not in (None, size) for wanted, size in zip(shapes[0][1:], images.shape[1:], strict=True)):
-        wanted = ", ".join(str(size or "any") for size in shapes[0][1:])
-        raise InvalidArgumentError("images", f"of the shape that {model.name!r} takes, [N, {wanted}]", images.shape)
-
-
-def _check_classes(model, class_index, count) -> np.ndarray:
-    if class_index is None:
-        return np.full(count, -1, np.int32)
-    known = model.outputs[0].shape[-1]
-    classes = np.asarray(class_index)
-    allowed = f"None, an integer in 0..{known - 1} or one for each of the {count} images"
-    if classes.shape not in ((), (count,)) or (classes.size and classes.dtype.kind not in "iu"):
-        raise InvalidArgumentError("class_index", allowed, class_index)
-    if ((classes < 0) | (classes >= known)).any():
-        raise InvalidArgumentError("class_index", allowed, class_index)
-    return np.broadcast_to(classes, [count]).astype(np.int32)
-
-
-def _heat_function(model, image_shape, method, layer, normalize) -> Callable:
-    path, layer = find_layer(model, layer)
-    functions = _compiled.setdefault(model, {})
-    key = (path, method, normalize, *image_shape)
-    if key not in functions:
-        activation_map = METHODS[method](model, layer)
-
-        def heat_of(images, classes):
-            heat = activation_map(images, classes)
-            return _normalized(heat, image_shape[:2]) if normalize else heat
-
-        signature = [tf.TensorSpec([None, *image_shape], tf.float32), tf.TensorSpec([None], tf.int32)]
-        functions[key] = tf.function(heat_of, autograph=False).get_concrete_function(*signature)
-    return functions[key]
-
-
-def _normalized(heat, size):
-    heat = tf.image.resize(heat[..., None], size)[..., 0]
-    return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+def _normalized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    resized = np.empty([len(heat), *size], np.float32)
+    for start in range(0, len(heat), CHUNK):
+        part = slice(start, start + CHUNK)
+        resized[part] = tf.image.resize(heat[part, ..., None], size)[..., 0]
+    largest = resized.max(axis=(1, 2), keepdims=True, initial=0)
+    return np.divide(resized, largest, out=np.zeros_like(resized), where=largest > 0)

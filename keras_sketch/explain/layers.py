@@ -8,6 +8,10 @@ import keras
 
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 
+_MANY = 20
+"""So many names `UnknownNameError` lists by itself."""
+_ALIKE = 5
+
 
 def feature_layer_name(model: keras.Model) -> str:
     """Names the layer whose output is the last 4-D tensor before global pooling.
@@ -55,9 +59,29 @@ def find_layer(model: keras.Model, layer: str | keras.Operation | None) -> tuple
     else:
         paths = [path for path in layers if path.endswith(f"/{layer}")]
     if len(paths) != 1:
-        name = getattr(layer, "name", layer)
-        raise UnknownNameError(f"layer with a 4-D output in {model.name!r}", name, layers)
+        raise _unknown_layer(model, getattr(layer, "name", layer), layers)
     return paths[0], layers[paths[0]]
+
+
+def output_operation(model: keras.Model) -> keras.Operation:
+    """Gives the layer or operation, inside a nested network where need be, whose output is the model's."""
+    while isinstance(model, keras.Model):
+        model = _parts(model)[-1]
+    return model
+
+
+def _unknown_layer(model, name, layers) -> UnknownNameError:
+    """Names all layers of a small network; of a large one those like the name, and the last one at each size."""
+    hint = ""
+    if len(layers) > _MANY:
+        alike = [path for path in layers if str(name).lower() in path.lower()][:_ALIKE]
+        last_of_size = {output_size(layer): path for path, layer in layers.items()}
+        hint = f"With {str(name)!r} in its name: {', '.join(alike)}. " if alike else ""
+        hint += "The last one at each size: " + ", ".join(
+            f"{path} ({' x '.join(str(side or 'any') for side in size)})" for size, path in last_of_size.items()
+        )
+        hint += "."
+    return UnknownNameError(f"layer with a 4-D output in {model.name!r}", name, layers, hint)
 
 
 def spatial_layers(model: keras.Model) -> dict[str, keras.Operation]:
@@ -75,8 +99,13 @@ def output_size(layer: keras.Operation) -> tuple[int | None, int | None] | None:
 
 
 def _walk(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.Operation]]:
-    for part in getattr(model, "operations", model.layers):
+    for part in _parts(model):
         if isinstance(part, keras.Model):
             yield from _walk(part, f"{prefix}{part.name}/")
         if not isinstance(part, keras.layers.InputLayer):
             yield prefix + part.name, part
+
+
+def _parts(model: keras.Model) -> list[keras.Operation]:
+    """Gives layers and operations from the input to the output."""
+    return getattr(model, "operations", model.layers)

@@ -1,107 +1,81 @@
-"""The ways to turn features into a heat map, by name.
+"""The ways to turn features into a heat map, by name: one row each in `METHODS`.
 
-`ActivationMap` owns what they share; a method overrides one function and has one row in `METHODS`.
+In the formulas A is the layer's output, S^c the logit of class c, k a channel and i, j a position.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-import keras
 import tensorflow as tf
 
-from keras_sketch.errors import InvalidArgumentError
-
-
-class ActivationMap:
-    """A weighted sum of a layer's channels, of which the positive part is kept."""
-
-    def __init__(self, model: keras.Model, layer: keras.Operation):
-        """Keeps the network and the layer of it whose output is summed."""
-        self.model = model
-        self.layer = layer
-
-    def __call__(self, images: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-        """Gives one heat map an image, at the layer's size.
-
-        Args:
-            images: `[N, H, W, C]`, what the model takes.
-            classes: int32 `[N]`; -1 stands for the class with the highest logit.
-
-        Returns:
-            float32 `[N, h, w]`, at least 0.
-        """
-        features, gradients = self.features_and_gradients(images, classes)
-        weights = self.channel_weights(features, gradients)
-        return tf.nn.relu(tf.einsum("nhwc,nc->nhw", features, weights))
-
-    def channel_weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-        """Says how much each channel counts.
-
-        Args:
-            features: float32 `[N, h, w, C]`, the layer's output.
-            gradients: float32 `[N, h, w, C]`, of the class's logit with respect to `features`.
-
-        Returns:
-            float32 `[N, C]`.
-        """
-        raise NotImplementedError
-
-    def features_and_gradients(self, images: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Runs the model once forward, and backward from the class's logit to the layer's output only.
-
-        The logit is multiplied by h * w on the way, and the gradient divided by it afterwards: behind an average over
-        h * w positions it would otherwise sink below what float16 can hold exactly (6.1e-5).
-        """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            with _watched(self.layer, tape) as outputs:
-                logits = tf.cast(self.model(images, training=False), tf.float32)
-            if not outputs:
-                raise self._unconnected()
-            features = outputs[-1]
-            positions = tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), tf.float32)
-            predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-            chosen = tf.where(classes < 0, predicted, classes)
-            score = tf.gather(logits, chosen, batch_dims=1) * positions
-        gradients = tape.gradient(score, features)
-        if gradients is None:
-            raise self._unconnected()
-        return tf.cast(features, tf.float32), tf.cast(gradients, tf.float32) / positions
-
-    def _unconnected(self):
-        return InvalidArgumentError("layer", "one that the logits depend on", self.layer.name)
-
-
-@contextlib.contextmanager
-def _watched(layer: keras.Operation, tape: tf.GradientTape) -> Iterator[list[tf.Tensor]]:
-    """Lets the tape start at the layer's output, wherever in the model the layer is called from.
-
-    A second model from the inputs to the layer's output would not do: for a layer inside a nested network Keras
-    answers that the graph is disconnected.
-    """
-    call = layer.call
-    outputs = []
-
-    def call_and_watch(*args, **kwargs):
-        output = call(*args, **kwargs)
-        tape.watch(output)
-        outputs.append(output)
-        return output
-
-    vars(layer)["call"] = call_and_watch
-    try:
-        yield outputs
-    finally:
-        del vars(layer)["call"]
+from keras_sketch.explain.activation_map import ActivationMap
+from keras_sketch.explain.score_cam import ScoreCam
 
 
 class GradCam(ActivationMap):
     """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2."""
 
-    def channel_weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-        """Gives the mean gradient of each channel."""
-        return tf.reduce_mean(gradients, axis=(1, 2))
+    def weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+        """Gives the mean gradient of each channel (equation 1)."""
+        return tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
 
 
-METHODS: dict[str, type[ActivationMap]] = {"gradcam": GradCam}
+class GradCamPlusPlus(ActivationMap):
+    """Grad-CAM++: Chattopadhay et al., WACV 2018, equations 5, 12, 19 and 20.
+
+    With Y^c = exp(S^c) (equation 12) the weight of channel k is the sum of alpha_ij relu(dY^c/dA_ij) (equation 5), and
+    alpha_ij = g^2 / (2 g^2 + g^3 sum_ab A_ab) (equation 19), where g = dS^c/dA_ij. Here alpha_ij is written as
+    1 / (2 + g sum_ab A_ab), the same without the powers of small numbers; where the denominator is 0, which the paper
+    leaves open, alpha is 0. The factor exp(S^c), common to an image's weights, is left out.
+    """
+
+    def weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+        """Gives the sum of each channel's positive gradients, weighted by position."""
+        total = tf.reduce_sum(features, axis=(1, 2), keepdims=True)
+        alphas = tf.math.divide_no_nan(tf.ones_like(gradients), 2 + gradients * total)
+        return tf.reduce_sum(alphas * tf.nn.relu(gradients), axis=(1, 2), keepdims=True)
+
+
+class EigenCam(ActivationMap):
+    """Eigen-CAM: Muhammad and Yeasin, IJCNN 2020: the projection O V_1, where O = U S V^T is A as `[h * w, C]`.
+
+    It asks for no class: the map shows what is strongest in the features, whatever the network makes of it. The
+    singular vectors' sign is arbitrary; here it is the one with which the map's sum is positive. Where the features are
+    at least 0, as behind a ReLU, the whole map then is; elsewhere its negative part is cut off as in the other methods.
+    As in the paper the features are not centred; some implementations do that.
+    """
+
+    def weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+        """Gives the first right singular vector, from the smaller of the two matrices O O^T and O^T O."""
+        channels = tf.shape(features)[-1]
+        matrix = tf.reshape(features, [tf.shape(features)[0], -1, channels])
+        height, width, depth = features.shape[1:]
+        if height and width and height * width < depth:
+            left = tf.linalg.eigh(tf.matmul(matrix, matrix, transpose_b=True))[1][..., -1]
+            first = tf.einsum("npc,np->nc", matrix, left)
+            first = tf.math.divide_no_nan(first, tf.norm(first, axis=-1, keepdims=True))
+        else:
+            first = tf.linalg.eigh(tf.matmul(matrix, matrix, transpose_a=True))[1][..., -1]
+        total = tf.reduce_sum(tf.einsum("npc,nc->np", matrix, first), axis=-1, keepdims=True)
+        return tf.where(total < 0, -first, first)[:, None, None, :]
+
+
+class LayerCam(ActivationMap):
+    """LayerCAM: Jiang et al., IEEE Transactions on Image Processing 30, 2021: relu(sum_k relu(dS^c/dA_ij) A_ij).
+
+    Each position of a channel has its own weight, so that early layers give maps that are fine and still of the class.
+    The paper's tanh, with which it brings the maps of several layers to one scale before it joins them, is not needed
+    for one layer.
+    """
+
+    def weights(self, features: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+        """Gives the positive gradients themselves."""
+        return tf.nn.relu(gradients)
+
+
+METHODS: dict[str, type[ActivationMap]] = {
+    "gradcam": GradCam,
+    "gradcam++": GradCamPlusPlus,
+    "eigencam": EigenCam,
+    "layercam": LayerCam,
+    "scorecam": ScoreCam,
+}

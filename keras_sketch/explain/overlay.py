@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -68,18 +68,45 @@ def write_gradcam_grid(
         InvalidArgumentError: No images, or another number of titles.
         OSError: The file cannot be written.
     """
+    originals, (overlays,) = _panels(images, [heat], titles)
+    gap = np.full((*overlays.shape[:2], max(2, overlays.shape[2] // 40), 3), 210, np.uint8)
+    pairs = np.concatenate([originals, gap, overlays], axis=2)
+    columns = min(4, math.ceil(math.sqrt(len(pairs))))
+    _write(path, pairs, [textwrap.fill(title, 34) for title in titles], columns, panel_inches=4)
+
+
+def write_method_grid(
+    path: str | os.PathLike[str], images: np.ndarray, heat: Mapping[str, np.ndarray], titles: Sequence[str]
+) -> None:
+    """Writes a PNG with a row for every image, which holds it and its overlay by each method, and a colour bar.
+
+    Args:
+        path: The file to create or replace.
+        images: uint8 or float `[N, H, W, C]`, pixels in 0..255; C is 1 or 3; N at least 1.
+        heat: For each method float `[N, H, W]` in 0..1, as `gradcam` gives it.
+        titles: N texts; long ones are wrapped.
+
+    Raises:
+        InvalidArgumentError: No images, or another number of titles.
+        OSError: The file cannot be written.
+    """
+    originals, overlays = _panels(images, list(heat.values()), titles)
+    panels = np.stack([originals, *overlays], axis=1).reshape(-1, *originals.shape[1:])
+    texts = [text for title in titles for text in (textwrap.fill(title, 24), *heat)]
+    _write(path, panels, texts, 1 + len(heat), panel_inches=2.2)
+
+
+def _panels(images, heats, titles):
+    """Gives the images and their overlays, enlarged where they are small, as uint8 RGB."""
     images = np.asarray(images)
     if not len(images):
         raise InvalidArgumentError("images", "at least one image", images.shape)
     if len(titles) != len(images):
         raise InvalidArgumentError("titles", f"one for each of the {len(images)} images", list(titles))
     scale = max(1, round(_PANEL_PIXELS / max(images.shape[1:3])))
-    overlays = overlay(images, heat, scale=scale)
-    originals = np.broadcast_to(_enlarged(images, scale), overlays.shape).clip(0, 255).astype(np.uint8)
-    gap = np.full((*overlays.shape[:2], max(2, overlays.shape[2] // 40), 3), 210, np.uint8)
-    figure = _figure(np.concatenate([originals, gap, overlays], axis=2), titles)
-    with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=100)
+    overlays = [overlay(images, heat, scale=scale) for heat in heats]
+    originals = np.broadcast_to(_enlarged(images, scale), overlays[0].shape).clip(0, 255).astype(np.uint8)
+    return originals, overlays
 
 
 def _enlarged(images, scale):
@@ -98,21 +125,26 @@ def _smoothly_enlarged(heat, scale):
     return heat
 
 
-def _figure(pairs, titles) -> Figure:
-    columns = min(4, math.ceil(math.sqrt(len(pairs))))
-    rows = math.ceil(len(pairs) / columns)
-    ratio = pairs.shape[1] / pairs.shape[2]
-    wrapped = [textwrap.fill(title, 34) for title in titles]
-    lines = max(text.count("\n") + 1 for text in wrapped)
-    figure = Figure(figsize=(4 * columns + 0.9, (4 * ratio + 0.22 * lines + 0.1) * rows + 0.1), layout="constrained")
+def _write(path, panels, texts, columns, panel_inches) -> None:
+    """Writes panels with a text above each, row by row, and a colour bar."""
+    rows = math.ceil(len(panels) / columns)
+    ratio = panels.shape[1] / panels.shape[2]
+    lines = max(text.count("\n") + 1 for text in texts)
+    size = panel_inches * columns + 0.9, (panel_inches * ratio + 0.22 * lines + 0.1) * rows + 0.1
+    figure = Figure(figsize=size, layout="constrained")
     figure.get_layout_engine().set(h_pad=0.06, w_pad=0.06)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, pair, title in zip(axes.flat, pairs, wrapped, strict=False):
-        axis.imshow(pair, interpolation="none")
-        axis.set_title(title, fontsize=11, parse_math=False)
-    bar = figure.colorbar(ScalarMappable(cmap=COLOUR_MAP), ax=axes, fraction=0.04, aspect=30, pad=0.01, ticks=[0, 1])
+    for axis, panel, text in zip(axes.flat, panels, texts, strict=False):
+        axis.imshow(panel, interpolation="none")
+        axis.set_title(text, fontsize=11 if panel_inches > 3 else 9, parse_math=False)
+    colours = ScalarMappable(cmap=COLOUR_MAP)
+    length = {"shrink": min(1, 2 / rows), "anchor": (0, 1)}
+    bar = figure.colorbar(
+        colours, ax=axes, fraction=0.04, aspect=30 * length["shrink"], pad=0.01, ticks=[0, 1], **length
+    )
     bar.ax.set_yticklabels(["none", "most"])
-    bar.set_label("evidence for the class", labelpad=-18)
-    return figure
+    bar.set_label("evidence", labelpad=-18)
+    with atomic_write(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=100)

@@ -3,34 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from keras_sketch.errors import MissingDataError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
 from keras_sketch.workflows.classification import classify
 
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
 
-def explain(run: str, images: tuple[str, ...], class_name: str | None = None, output: str = "gradcam.png") -> Path:
-    """Draws Grad-CAM heat maps over image files.
+Method = Literal["gradcam", "gradcam++", "eigencam", "layercam", "scorecam", "all", "channels"]
+
+
+def explain(
+    run: str,
+    images: tuple[str, ...],
+    class_name: str | None = None,
+    method: Method = "gradcam",
+    layer: str | None = None,
+    faithfulness: bool = False,
+    output: str | None = None,
+) -> Path:
+    """Draws heat maps over image files, or what a layer makes of them.
 
     Args:
         run: The run's folder, or a .keras file of this package.
         images: PNG, JPEG, GIF or BMP files.
         class_name: The class to explain. Default: for each image the predicted one.
-        output: The picture to write.
+        method: How heat is computed; "all" draws a column for each way, "channels" the layer's channels instead of
+            heat. scorecam runs the network once for each channel: minutes for an image and a large network.
+        layer: The layer to look at. Default: the last one before global pooling.
+        faithfulness: Also print whether the heat shows what counts: the mean probability of the class while the image
+            is drawn, and rubbed out, hottest strokes first, beside maps that know nothing of the network.
+        output: The picture to write. Default: the method's name with .png.
 
     Returns:
         The picture's path.
 
     Raises:
-        KerasSketchError: No finished run there, a file that is no image, or no such class.
+        KerasSketchError: No finished run there, a file that is no image, no such class or layer, or options that do not
+            go together.
     """
-    if not Path(output).absolute().parent.is_dir():
-        raise MissingDataError(f"The folder of {output} does not exist. Make it, or choose another --output.")
+    picture = Path(output or f"{method}.png")
+    if not picture.absolute().parent.is_dir():
+        raise MissingDataError(f"The folder of {picture} does not exist. Make it, or choose another --output.")
+    if method == "channels" and (faithfulness or class_name is not None):
+        option, value = ("faithfulness", True) if faithfulness else ("class_name", class_name)
+        raise InvalidArgumentError(option, "left out with --method channels, which draws no heat", value)
     model, pixels, probabilities = classify(run, images)
     if class_name is not None and class_name not in model.class_names:
         raise UnknownNameError("class", class_name, model.class_names)
-    from keras_sketch.explain import gradcam
-    from keras_sketch.explain.overlay import write_gradcam_grid
-
     wanted = probabilities.argmax(axis=-1)
     if class_name is not None:
         wanted[:] = model.class_names.index(class_name)
@@ -38,6 +60,53 @@ def explain(run: str, images: tuple[str, ...], class_name: str | None = None, ou
         f"{Path(path).name}: {model.class_names[label]} ({row[label]:.0%})"
         for path, row, label in zip(images, probabilities, wanted, strict=True)
     ]
-    write_gradcam_grid(output, pixels, gradcam(model, pixels, class_index=wanted), titles)
-    print(output)
-    return Path(output)
+    if method == "channels":
+        _draw_channels(picture, model, pixels, titles, layer)
+    else:
+        heat = _draw_heat(picture, model, pixels, titles, wanted, method, layer)
+        if faithfulness:
+            _print_faithfulness(model, pixels, wanted, heat)
+    print(picture)
+    return picture
+
+
+def _draw_channels(picture: Path, model: keras.Model, pixels: np.ndarray, titles: list[str], layer: str | None) -> None:
+    from keras_sketch.explain import activations, feature_layer_name
+    from keras_sketch.explain.activation_grid import write_activation_grid
+
+    name = layer or feature_layer_name(model)
+    write_activation_grid(picture, pixels, activations(model, pixels, name), titles, name)
+
+
+def _draw_heat(
+    picture: Path,
+    model: keras.Model,
+    pixels: np.ndarray,
+    titles: list[str],
+    wanted: np.ndarray,
+    method: Method,
+    layer: str | None,
+) -> dict[str, np.ndarray]:
+    from keras_sketch.explain import METHODS, gradcam
+    from keras_sketch.explain.overlay import write_gradcam_grid, write_method_grid
+
+    methods = METHODS if method == "all" else [method]
+    heat = {name: gradcam(model, pixels, wanted, name, layer) for name in methods}
+    if method == "all":
+        write_method_grid(picture, pixels, heat, titles)
+    else:
+        write_gradcam_grid(picture, pixels, heat[method], titles)
+    return heat
+
+
+def _print_faithfulness(
+    model: keras.Model, pixels: np.ndarray, wanted: np.ndarray, heat: dict[str, np.ndarray]
+) -> None:
+    from keras_sketch.explain import control_maps, faithfulness
+
+    print(f"{'heat':<10} {'drawn':>6} {'rubbed out':>11} {'difference':>11}  95 % interval")
+    for name, maps in {**heat, **control_maps(pixels)}.items():
+        figures = faithfulness(model, pixels, maps, wanted).figures()
+        interval = "" if figures["low"] is None else f"{figures['low']:+.3f} to {figures['high']:+.3f}"
+        line = f"{name:<10} {figures['insertion']:>6.3f} {figures['deletion']:>11.3f} {figures['score']:>+11.3f}"
+        print(f"{line}  {interval}".rstrip())

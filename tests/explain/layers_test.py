@@ -2,7 +2,8 @@ import keras
 import pytest
 from keras import layers
 
-from keras_sketch.explain.layers import feature_layer_name
+from keras_sketch.errors import UnknownNameError
+from keras_sketch.explain.layers import feature_layer_name, find_layer, output_operation
 
 
 def head(features):
@@ -50,6 +51,31 @@ def test_a_nested_network_is_taken_whole_or_entered():
     pooled = keras.Model(inner, layers.GlobalMaxPooling2D()(x), name="pooled")
     outer = keras.Sequential([inputs, keras.Sequential([pooled], name="outer"), layers.Dense(3)])
     assert feature_layer_name(outer) == "outer/pooled/conv"
+
+
+def test_of_a_large_network_a_few_layers_are_named():
+    inputs = x = keras.Input((32, 32, 3))
+    for stage in range(3):
+        for block in range(9):
+            x = layers.Conv2D(2, 3, padding="same", name=f"stage{stage}_block{block}_conv")(x)
+        x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
+    model = keras.Model(inputs, head(x))
+    with pytest.raises(UnknownNameError) as error:
+        find_layer(model, "block4")
+    message = str(error.value)
+    assert "There are 30" in message and len(message) < 500
+    assert "With 'block4' in its name: stage0_block4_conv, stage1_block4_conv, stage2_block4_conv." in message
+    assert "size: stage0_block8_conv (32 x 32), stage1_block8_conv (16 x 16), stage2_block8_conv (8 x 8)," in message
+    with pytest.raises(UnknownNameError, match="Did you mean 'stage1_block3_conv'"):
+        find_layer(model, "stage1_block3_cnv")
+
+
+def test_the_output_is_found_inside_nested_networks():
+    inner = keras.Input((8, 8, 3))
+    top = keras.Model(inner, head(layers.Conv2D(2, 3)(inner)))
+    inputs = keras.Input((8, 8, 3))
+    assert output_operation(keras.Model(inputs, top(inputs))) is top.layers[-1]
+    assert output_operation(keras.Sequential([inputs, top])) is top.layers[-1]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from keras_sketch.errors import InvalidArgumentError
-from keras_sketch.explain.overlay import COLOUR_MAP, overlay, write_gradcam_grid
+from keras_sketch.explain.overlay import COLOUR_MAP, overlay, write_gradcam_grid, write_method_grid
 
 
 def pictures(count=3, height=6, width=8, channels=1):
@@ -75,3 +75,16 @@ def test_the_grid_needs_images_and_a_title_for_each(tmp_path):
     with pytest.raises(InvalidArgumentError, match="one for each of the 3 images"):
         write_gradcam_grid(tmp_path / "x.png", pictures(), np.zeros((3, 6, 8)), ["a"])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_grid_of_methods_has_a_column_for_each(tmp_path):
+    images = np.full((2, 28, 28, 3), 255, np.uint8)
+    cold, hot = np.zeros((2, 28, 28), np.float32), np.ones((2, 28, 28), np.float32)
+    write_method_grid(tmp_path / "x.png", images, {"cold": cold, "hot": hot}, ["one: $cat$", "two: " + 9 * "word "])
+    with Image.open(tmp_path / "x.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    wanted = 0.4 * 255 + 0.6 * 255 * np.array(matplotlib.colormaps[COLOUR_MAP](1.0)[:3])
+    columns = (np.abs(pixels - wanted).max(axis=-1) <= 2).any(axis=0).nonzero()[0]
+    assert columns.min() > 0.5 * pixels.shape[1] and len(columns) > 100
+    with pytest.raises(InvalidArgumentError, match="one for each of the 2 images"):
+        write_method_grid(tmp_path / "x.png", images, {"hot": hot}, ["a"])

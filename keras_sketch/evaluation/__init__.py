@@ -5,10 +5,13 @@
 | `predictions`, `predictions_csv` | what the model said about every example |
 | `ranking` | classes in order of probability, ties included |
 | `scores` | top-1, top-5, precision, recall, F1, of all classes or of each, and `metrics.json` |
-| `intervals` | 95 % intervals: Wilson's, and the bootstrap |
+| `intervals` | 95 % intervals: Wilson's, the bootstrap's, and of paired differences |
+| `voting` | one prediction from several views of a picture |
 | `breakdown` | accuracy by a fact of the example, such as its country |
 | `confusion`, `confusion_picture` | which classes are taken for which |
-| `curves`, `samples` | the other pictures |
-| `report`, `markdown` | `report.md` and `classes.csv` |
-| `figures` | what the pictures share |
+| `curves`, `samples`, `augmentation_picture` | the other pictures of a run |
+| `report`, `score_section`, `class_section`, `data_section` | a run's `report.md`, and `classes.csv` |
+| `comparison`, `comparison_report`, `comparison_pictures` | several runs side by side |
+| `sweep_pictures`, `sweep_report` | a search: `tuning.csv`'s pictures and its report |
+| `figures`, `tiles`, `markdown` | what the pictures and the reports share |
 """

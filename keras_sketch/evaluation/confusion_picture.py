@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from keras_sketch.evaluation.confusion import cluster_classes, most_confused_pairs, row_shares
-from keras_sketch.evaluation.figures import BLUE, DPI, GREY, VERMILION, display_name, new_figure, save_figure
+from keras_sketch.evaluation.figures import (
+    BLUE,
+    DPI,
+    GREY,
+    VERMILION,
+    display_name,
+    largest_in_blocks,
+    new_figure,
+    save_figure,
+)
 
 MAX_MATRIX_CLASSES = 40
 _MAX_COUNTED_CLASSES = 25
@@ -128,7 +137,7 @@ def _draw_clusters(axes: Axes, bar_axes: Axes, counts: np.ndarray, class_names: 
     shares = row_shares(counts)[np.ix_(order, order)]
     np.fill_diagonal(shares, 0)
     norm = PowerNorm(0.5, 0, np.quantile(shares[shares > 0], 0.99))
-    picture, extent = _at_least_a_pixel(shares)
+    picture, extent = largest_in_blocks(shares, int(_SIDE * DPI))
     image = axes.imshow(
         np.ma.masked_equal(picture, 0), cmap="viridis_r", norm=norm, interpolation="nearest", extent=extent
     )
@@ -142,16 +151,6 @@ def _draw_clusters(axes: Axes, bar_axes: Axes, counts: np.ndarray, class_names: 
     bar = axes.figure.colorbar(image, cax=bar_axes, orientation="horizontal", extend="max")
     bar.set_label("share of the true class's examples; blank: none")
     bar_axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-
-
-def _at_least_a_pixel(shares: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Returns the largest share in blocks of so many classes that no block falls between two pixels, and its extent."""
-    size = len(shares)
-    side = -(-size // int(_SIDE * DPI))
-    blocks = -(-size // side)
-    padded = np.zeros((blocks * side, blocks * side))
-    padded[:size, :size] = shares
-    return padded.reshape(blocks, side, blocks, side).max(axis=(1, 3)), (0, blocks * side, blocks * side, 0)
 
 
 def _name_clusters(

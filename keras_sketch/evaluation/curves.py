@@ -29,10 +29,10 @@ def draw_curves(path: str | os.PathLike, history: Sequence[Mapping], best_epoch:
     """
     if not history:
         raise BadDataError("There are no learning curves to draw: the history has no epoch.")
-    epochs = _epochs(history)
+    epochs = epoch_numbers(history)
     best = _best_row(history) if best_epoch is None else epochs.index(best_epoch) if best_epoch in epochs else None
     panels = [("loss", "loss", 1), ("top1", "top-1 (%)", 100), ("learning_rate", "learning rate", 1)]
-    panels = [panel for panel in panels if not all(map(math.isnan, _series(history, panel[0])))]
+    panels = [panel for panel in panels if not all(map(math.isnan, column(history, panel[0])))]
     figure = new_figure(4.2 * max(len(panels), 1), 4)
     stages = _stages(history)
     for position, (key, title, scale) in enumerate(panels, start=1):
@@ -55,7 +55,7 @@ def _draw_lines(
 ) -> None:
     marker = "o" if len(epochs) <= 30 else None
     if key == "learning_rate":
-        rates = _series(history, key)
+        rates = column(history, key)
         axes.plot(epochs, rates, color=GREEN, marker=marker, markersize=4)
         known = [rate for rate in rates if not math.isnan(rate)]
         if min(known) > 0 and max(known) > 10 * min(known):
@@ -64,15 +64,15 @@ def _draw_lines(
             axes.set_ylim(bottom=0)
         return
     axes.plot(
-        epochs, [scale * v for v in _series(history, key)], color=BLUE, marker=marker, markersize=4, label="training"
+        epochs, [scale * v for v in column(history, key)], color=BLUE, marker=marker, markersize=4, label="training"
     )
-    validation = [scale * value for value in _series(history, f"val_{key}")]
+    validation = [scale * value for value in column(history, f"val_{key}")]
     if not all(map(math.isnan, validation)):
         axes.plot(
             epochs, validation, color=ORANGE, marker=marker or "", markersize=4, linestyle="--", label="validation"
         )
     if best is not None:
-        value = validation[best] if not math.isnan(validation[best]) else scale * _series(history, key)[best]
+        value = validation[best] if not math.isnan(validation[best]) else scale * column(history, key)[best]
         axes.axvline(epochs[best], color=GREY, linewidth=0.8, linestyle=":")
         text = f"best: epoch {epochs[best]}, {value:.4g}"
         axes.plot(epochs[best], value, "o", markersize=12, fillstyle="none", color="black", label=text)
@@ -111,20 +111,25 @@ def _stages(history: Sequence[Mapping]) -> list[tuple[str, int, int]]:
 
 
 def _best_row(history: Sequence[Mapping]) -> int | None:
-    losses = _series(history, "val_loss")
+    losses = column(history, "val_loss")
     known = [index for index, loss in enumerate(losses) if not math.isnan(loss)]
     return min(known, key=losses.__getitem__) if known else None
 
 
-def _epochs(history: Sequence[Mapping]) -> list[int]:
-    epochs = _series(history, "epoch")
+def epoch_numbers(history: Sequence[Mapping]) -> list[int]:
+    """Returns the `epoch` of each row; numbers from 1 where it is missing or does not rise."""
+    epochs = column(history, "epoch")
     if all(after > before for before, after in zip([-math.inf, *epochs], epochs, strict=False)):
         return [int(epoch) for epoch in epochs]
     return list(range(1, len(history) + 1))
 
 
-def _series(history: Sequence[Mapping], key: str) -> list[float]:
-    """Returns a column, NaN where it is missing or empty."""
+def column(history: Sequence[Mapping], key: str) -> list[float]:
+    """Returns a column of the history, NaN where it is missing or empty.
+
+    Raises:
+        BadDataError: A value is not a number.
+    """
     try:
         return [math.nan if row.get(key) in (None, "") else float(row[key]) for row in history]
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -43,3 +44,18 @@ def display_name(name: str, limit: int = 24) -> str:
     if len(name) > limit:
         name = name[: limit - 1].rstrip() + "…"
     return name.replace("$", r"\$")
+
+
+def largest_in_blocks(shares: np.ndarray, pixels: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Returns a square matrix so that no cell falls between two pixels, and its extent.
+
+    Args:
+        shares: Floats [K, K].
+        pixels: How many there are across; of more classes the largest values of blocks are shown.
+    """
+    size = len(shares)
+    side = -(-size // pixels)
+    blocks = -(-size // side)
+    padded = np.zeros((blocks * side, blocks * side))
+    padded[:size, :size] = shares
+    return padded.reshape(blocks, side, blocks, side).max(axis=(1, 3)), (0, blocks * side, blocks * side, 0)

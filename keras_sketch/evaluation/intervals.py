@@ -1,6 +1,8 @@
-"""95 % intervals: Wilson's for shares, the bootstrap for averages over classes."""
+"""95 % intervals: Wilson's for shares, Agresti and Min's for paired differences, the bootstrap for class averages."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 from scipy import sparse, stats
@@ -21,6 +23,43 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """
     interval = stats.binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedDifference:
+    """How two predictions of the same examples differ in accuracy.
+
+    Attributes:
+        difference: Accuracy of the second minus that of the first, -1..1.
+        interval: Its 95 % interval, lower and upper end.
+        gained: Examples that only the second got right.
+        lost: Examples that only the first got right.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    gained: int
+    lost: int
+
+
+def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference:
+    """Compares two predictions of the same examples, with Agresti and Min's "Wald+2" interval.
+
+    Half an example is added to each of the four cells (both right, one, the other, none) before Wald's formula is
+    applied (Agresti and Min 2005, Statistics in Medicine 24:729, section 2), so that the interval has a width also
+    where the two agree throughout.
+
+    Args:
+        first: Bools [N], whether each example was recognized, N at least 1.
+        second: Bools [N], the same examples in the same order.
+    """
+    first, second = np.asarray(first, bool), np.asarray(second, bool)
+    gained, lost, total = int((second & ~first).sum()), int((first & ~second).sum()), len(first)
+    centre = (gained - lost) / (total + 2)
+    deviation = np.sqrt(max(0.0, (gained + lost + 1) / (total + 2) - centre**2) / (total + 2))
+    half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2) * deviation)
+    interval = (max(-1.0, centre - half), min(1.0, centre + half))
+    return PairedDifference((gained - lost) / total, interval, gained, lost)
 
 
 def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,6 +24,17 @@ def percent_range(interval: Sequence[float]) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
+def points(difference: float) -> str:
+    """Returns a difference of shares in percentage points, with its sign."""
+    return f"{100 * difference:+.2f}".replace("-", "−")
+
+
+def points_range(interval: Sequence[float]) -> str:
+    """Returns the ends of an interval of such a difference."""
+    low, high = interval
+    return f"{100 * low:+.1f} to {100 * high:+.1f}".replace("-", "−")
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:
     """Returns a table.
 
@@ -34,6 +45,27 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: in
     """
     rule = ["---" if column < numbers_from else "---:" for column in range(len(header))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
+    """Returns a table of plain text with columns of even width, for a terminal.
+
+    Args:
+        header: The column titles.
+        rows: Cells of plain text.
+        numbers_from: The first column that is aligned to the right, as numbers are.
+    """
+    widths = [max(map(len, cells)) for cells in zip(header, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.rjust(width) if column >= numbers_from else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        + " |"
+        for cells in (header, rule, *rows)
+    )
 
 
 def details(summary: str, body: str) -> str:

@@ -53,6 +53,11 @@ class Predictions:
                 f"Probabilities from {low:.4g} to {high:.4g} are outside 0..1; logits need a softmax first."
             )
 
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable classes, int64 [N]."""
+        return self.probabilities.argmax(axis=1)
+
     def _check_lengths(self) -> None:
         examples, classes = self.probabilities.shape
         if len(self.class_names) != classes:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from keras_sketch.errors import BadDataError
-from keras_sketch.evaluation.figures import DPI, display_name, new_figure, save_figure
+from keras_sketch.evaluation.figures import display_name, save_figure
+from keras_sketch.evaluation.tiles import GAP, page, paste, tile_maker
 
-_GAP = 4  # pixels between images
-_BACKGROUND = 225  # grey that sets off images on white and on black
 _NAME_WIDTH = 175  # pixels for a class name beside its row
 _ROWS_A_COLUMN = 20
 _MISTAKES_A_ROW = 6
@@ -46,22 +41,22 @@ def draw_samples(
         OSError: The file cannot be written.
     """
     cell = 64
-    tiles_of = _tile_maker(images, cell)
+    tiles_of = tile_maker(images, cell)
     labels = np.asarray(labels)
     present = np.unique(labels)
     shown = present[np.unique(np.linspace(0, len(present) - 1, min(len(present), max_classes)).round().astype(int))]
     rows = min(_ROWS_A_COLUMN, len(shown))
     columns = -(-len(shown) // rows)
-    width = _NAME_WIDTH + per_class * (cell + _GAP) + 12
-    figure, axes = _page(columns * width, rows * (cell + _GAP))
+    width = _NAME_WIDTH + per_class * (cell + GAP) + 12
+    figure, axes = page(columns * width, rows * (cell + GAP))
     for position, index in enumerate(shown):
         column, row = divmod(position, rows)
-        left, top = column * width + _NAME_WIDTH, row * (cell + _GAP)
+        left, top = column * width + _NAME_WIDTH, row * (cell + GAP)
         chosen = np.flatnonzero(labels == index)[:per_class]
         name = display_name(class_names[index], 22)
         axes.text(left - 8, top + cell / 2, name, ha="right", va="center", fontsize=9.5)
         for place, tile in enumerate(tiles_of(chosen)):
-            _paste(axes, tile, left + place * (cell + _GAP), top)
+            paste(axes, tile, left + place * (cell + GAP), top)
     total = len(class_names)
     which = f"all {total} classes" if len(shown) == total else f"{len(shown)} of {total} classes"
     axes.set_title(f"Up to {per_class} examples of {which}", fontsize=11)
@@ -109,59 +104,17 @@ def draw_mistakes(
         OSError: The file cannot be written.
     """
     cell, text_height, side_gap = 128, 64, 44
-    tiles = _tile_maker(images, cell)(np.arange(len(images)))
+    tiles = tile_maker(images, cell)(np.arange(len(images)))
     columns = min(_MISTAKES_A_ROW, len(tiles))
     rows = -(-len(tiles) // columns)
-    figure, axes = _page(max(columns, 3) * (cell + side_gap), rows * (cell + text_height))
+    figure, axes = page(max(columns, 3) * (cell + side_gap), rows * (cell + text_height))
     for position, tile in enumerate(tiles):
         row, column = divmod(position, columns)
         left, top = column * (cell + side_gap) + side_gap / 2, row * (cell + text_height)
-        _paste(axes, tile, left, top)
+        paste(axes, tile, left, top)
         true, taken_for = (display_name(class_names[classes[position]], 19) for classes in (labels, predicted))
         text = f"{true}\n→ {taken_for}\n{100 * scores[position]:.0f} %"
         axes.text(left + cell / 2, top + cell + 3, text, ha="center", va="top", fontsize=9, linespacing=1.15)
     which = f"The {len(tiles)} surest of {num_mistakes:,} mistakes" if len(tiles) < num_mistakes else "All mistakes"
     axes.set_title(f"{which}: true class → predicted, probability", fontsize=11)
     save_figure(figure, path)
-
-
-def _page(width: int, height: int) -> tuple[Figure, Axes]:
-    """Returns a figure with axes of so many pixels, y downwards, with room for a title."""
-    margin, title = 12, 40
-    full = (width + 2 * margin, height + title + margin)
-    figure = new_figure(full[0] / DPI, full[1] / DPI, layout=None)
-    axes = figure.add_axes((margin / full[0], margin / full[1], width / full[0], height / full[1]))
-    axes.set_axis_off()
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    return figure, axes
-
-
-def _paste(axes: Axes, tile: np.ndarray, left: float, top: float) -> None:
-    height, width = tile.shape[:2]
-    axes.imshow(tile, extent=(left, left + width, top + height, top), interpolation="nearest", aspect="auto")
-
-
-def _tile_maker(images: np.ndarray, cell: int) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """Checks the images and returns what makes uint8 RGB tiles [M, cell, cell, 3] of those with given indices."""
-    images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
-        raise BadDataError(
-            f"Images to draw must be [N, H, W, 1 or 3] with at least one image, not {list(images.shape)}."
-        )
-    scale = (cell - 2) / max(images.shape[1:3])
-    size = tuple(max(1, round(scale * side)) for side in images.shape[2:0:-1])
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-
-    def tiles_of(indices: np.ndarray) -> list[np.ndarray]:
-        tiles = []
-        for image in images[indices]:
-            pixels = np.clip(np.round(image), 0, 255).astype(np.uint8)
-            pixels = cv2.resize(pixels, size, interpolation=how).reshape(size[1], size[0], -1)
-            tile = np.full((cell, cell, 3), _BACKGROUND, np.uint8)
-            top, left = (cell - size[1]) // 2, (cell - size[0]) // 2
-            tile[top : top + size[1], left : left + size[0]] = pixels
-            tiles.append(tile)
-        return tiles
-
-    return tiles_of

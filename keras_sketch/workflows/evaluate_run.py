@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_sketch.errors import RunFolderError, UnknownNameError
 from keras_sketch.workflows.classification import open_classifier
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.run_folder import RunFolder
+from keras_sketch.workflows.run_pictures import measure_heat_maps, write_pictures
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
+from keras_sketch.workflows.vote_run import predict_by_vote
 
 if TYPE_CHECKING:
     import keras
 
     from keras_sketch.data.loading import OpenDataset
     from keras_sketch.data.pipeline import ImageSplit
-    from keras_sketch.evaluation.predictions import Predictions
+    from keras_sketch.evaluation.predictions import Predictions, RankedPredictions
+    from keras_sketch.recipes import Recipe
 
 # What the report does not break accuracy down by: it identifies examples rather than describing them.
-_IDENTIFIERS = ("id", "key_id", "label")
-_SAMPLES_A_CLASS = 8
-_MISTAKES = 24
-_HEAT_MAPS = 8
+_IDENTIFIERS = ("id", "key_id", "label", "photo")
+_VOTES = ("crops", "cam")
 
 
-def evaluate(run: str, data_dir: str | None = None) -> dict:
+def evaluate(run: str, data_dir: str | None = None, vote: str | None = None) -> dict:
     """Tests a finished run again on its test split and rewrites its figures, pictures and report.
 
     Args:
         run: The run's folder.
         data_dir: Where prepared datasets are kept now. Default: where the run found its data.
+        vote: "crops": each picture and five crops of it vote on the class; "cam": each crop's vote counts as much as
+            the Grad-CAM heat in it. The run's own figures stay as they are; the vote's stand beside them.
 
     Returns:
-        What `metrics.json` holds: `top1`, `top5`, `precision`, ... in 0..1.
+        What `metrics.json` holds: `top1`, `top5`, `precision`, ... in 0..1; the vote's own under `votes`.
 
     Raises:
         RunFolderError: No finished run there.
+        UnknownNameError: No such way to vote.
         MissingDataError: The data that it was trained on, as prepared, is gone.
     """
+    if vote not in (None, *_VOTES):
+        raise UnknownNameError("vote", vote, _VOTES)
     start_tensorflow()
     from keras_sketch.data import reopen_dataset
     from keras_sketch.training.history import read_history
@@ -52,7 +59,10 @@ def evaluate(run: str, data_dir: str | None = None) -> dict:
     model = open_classifier(folder.path)
     data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize, data_dir)
     with damaged_data_named(data.info):
-        metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
+        if vote is None:
+            metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
+        else:
+            metrics = _vote_and_report(model, data, folder, vote)
     print(folder.path / "report.md")
     return metrics
 
@@ -62,15 +72,18 @@ def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, h
     from keras_sketch.evaluation.predictions_csv import write_predictions
     from keras_sketch.evaluation.scores import classification_scores, write_metrics
 
-    test = data.splits["test"]
-    predictions = predict_split(model, test, data.info.class_names, run.recipe().batch_size)
+    test, recipe = data.splits["test"], run.recipe()
+    predictions = predict_split(model, test, data.info.class_names, recipe.batch_size)
     metrics = classification_scores(predictions.labels, predictions.probabilities)
+    metrics |= _parameters(model, recipe)
+    metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels)
+    if run.finished and run.metrics()["num_examples"] == metrics["num_examples"]:
+        metrics |= {key: value for key, value in run.metrics().items() if key == "votes"}
     write_predictions(run.path / "predictions.csv", predictions)
     write_metrics(run.path / "metrics.json", metrics)
-    _write_pictures(model, data, predictions, history, run.path)
+    write_pictures(model, data, predictions, history, recipe, run.path)
     _write_report(data, predictions, metrics, run)
-    low, high = metrics["intervals"]["top1"]
-    print(f"Test: top-1 {metrics['top1']:.2%} ({low:.2%} to {high:.2%}), {metrics['num_examples']:,} examples")
+    print(f"Test: {_top1(metrics)}, {metrics['num_examples']:,} examples")
     return metrics
 
 
@@ -86,43 +99,51 @@ def predict_split(model: keras.Model, split: ImageSplit, class_names: Sequence[s
     return Predictions(ids, labels, softmax(np.asarray(logits, "float32"), axis=-1), class_names, facts)
 
 
-def _write_pictures(model, data: OpenDataset, predictions: Predictions, history: list[dict], folder: Path) -> None:
-    from keras_sketch.evaluation.confusion import confusion_counts
-    from keras_sketch.evaluation.confusion_picture import draw_confusion
-    from keras_sketch.evaluation.curves import draw_curves
-    from keras_sketch.evaluation.samples import draw_mistakes, draw_samples, surest_mistakes
-    from keras_sketch.training.history import best_epoch
+def _vote_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, vote: str) -> dict:
+    """Writes `predictions-<vote>.csv`, adds the vote's figures to `metrics.json`, and rewrites `report.md`."""
+    from keras_sketch.evaluation.intervals import paired_difference
+    from keras_sketch.evaluation.predictions_csv import read_predictions, write_predictions
+    from keras_sketch.evaluation.scores import classification_scores, write_metrics
 
-    names, labels, test = predictions.class_names, predictions.labels, data.splits["test"]
-    predicted, scores = predictions.probabilities.argmax(axis=-1), predictions.probabilities.max(axis=-1)
-    draw_curves(folder / "curves.png", history, best_epoch=history[best_epoch(history)]["epoch"])
-    draw_confusion(folder / "confusion.png", confusion_counts(labels, predicted, len(names)), names)
-    chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS)
-    draw_samples(folder / "samples.png", test.images(chosen), labels[chosen], names)
-    wrong = surest_mistakes(labels, predicted, scores, _MISTAKES)
-    if len(wrong):
-        total = int((labels != predicted).sum())
-        pictures = test.images(wrong)
-        draw_mistakes(
-            folder / "mistakes.png", pictures, labels[wrong], predicted[wrong], scores[wrong], names, num_mistakes=total
-        )
-    _write_heat_maps(model, test, predictions, chosen, folder / "gradcam.png")
-
-
-def _write_heat_maps(model, test: ImageSplit, predictions: Predictions, chosen: np.ndarray, path: Path) -> None:
-    from keras_sketch.explain import gradcam
-    from keras_sketch.explain.overlay import write_gradcam_grid
-
-    names = predictions.class_names
-    spread = chosen[np.linspace(0, len(chosen) - 1, min(_HEAT_MAPS, len(chosen))).astype(int)]
-    images = test.images(spread)
-    rows = zip(predictions.labels[spread], predictions.probabilities[spread], strict=True)
-    titles = [f"{names[label]} -> {names[row.argmax()]} ({row.max():.0%})" for label, row in rows]
-    write_gradcam_grid(path, images, gradcam(model, images), titles)
+    test, metrics = data.splits["test"], run.metrics()
+    single = read_predictions(run.path / "predictions.csv", data.info.class_names)
+    if single.ids != list(test.facts(["id"])["id"]):
+        raise RunFolderError(f"{run.path / 'predictions.csv'} is of other examples: evaluate once without --vote.")
+    voted = predict_by_vote(model, test, data.info.class_names, run.recipe().batch_size, by_heat=vote == "cam")
+    scores = classification_scores(voted.labels, voted.probabilities)
+    paired = paired_difference(single.predicted == single.labels, voted.predicted == voted.labels)
+    difference = {"top1": paired.difference, "interval": paired.interval, "gained": paired.gained, "lost": paired.lost}
+    metrics["votes"] = metrics.get("votes", {}) | {vote: {**scores, "difference": difference}}
+    metrics |= _parameters(model, run.recipe())
+    write_predictions(run.path / f"predictions-{vote}.csv", voted)
+    write_metrics(run.path / "metrics.json", metrics)
+    _write_report(data, single, metrics, run)
+    low, high = paired.interval
+    print(f"Test, one view: {_top1(metrics)}, {metrics['num_examples']:,} examples")
+    print(f"Test, vote by {vote}: {_top1(scores)}; {100 * paired.difference:+.2f} points", end=" ")
+    print(f"({100 * low:+.2f} to {100 * high:+.2f})")
+    return run.metrics()
 
 
-def _write_report(data: OpenDataset, predictions: Predictions, metrics: dict, run: RunFolder) -> None:
-    from keras_sketch.evaluation.report import DataSummary, write_report
+def _parameters(model: keras.Model, recipe: Recipe) -> dict[str, int]:
+    """Counts the network's parameters, and those that the recipe's last stage trained."""
+    from keras_sketch.models import train_from
+
+    train_from(model, recipe.stages[-1].train_from)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return {"parameters": model.count_params(), "parameters_trained": trained}
+
+
+def _top1(scores: dict) -> str:
+    low, high = scores["intervals"]["top1"]
+    return f"top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _write_report(
+    data: OpenDataset, predictions: Predictions | RankedPredictions, metrics: dict, run: RunFolder
+) -> None:
+    from keras_sketch.evaluation.data_section import DataSummary
+    from keras_sketch.evaluation.report import write_report
 
     recipe, info = run.recipe(), data.info
     counts = {
@@ -134,7 +155,7 @@ def _write_report(data: OpenDataset, predictions: Predictions, metrics: dict, ru
         title=f"{recipe.model} on {recipe.dataset}",
         scores=metrics,
         labels=predictions.labels,
-        predicted=predictions.probabilities.argmax(axis=-1),
+        predicted=predictions.predicted,
         class_names=info.class_names,
         data=DataSummary(
             dataset=f"{info.provenance['dataset']}/{info.provenance['config']}",
@@ -144,13 +165,10 @@ def _write_report(data: OpenDataset, predictions: Predictions, metrics: dict, ru
             class_counts=counts,
             bad_examples=info.bad_examples,
             manifest=os.path.join(info.provenance["prepared_in"], "bad_examples.csv"),
+            leaked=info.leaked,
+            left_out=info.left_out,
         ),
         recipe=recipe.to_dict(),
         published=(recipe.published,) if recipe.published else (),
         facts={name: values for name, values in predictions.facts.items() if name not in _IDENTIFIERS},
     )
-
-
-def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Returns the places of the first `count` examples of each class, class by class."""
-    return np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)])

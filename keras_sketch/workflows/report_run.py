@@ -1,32 +1,87 @@
-"""`report`: the figures of several runs side by side."""
+"""`report`: several runs side by side, in tables and pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_sketch.errors import InvalidArgumentError, RunFolderError
 from keras_sketch.workflows.run_folder import RunFolder
 
-_COLUMNS = ("top1", "top5", "precision", "recall", "f1")
+if TYPE_CHECKING:
+    from keras_sketch.evaluation.comparison import ComparedRun
 
 
-def report(runs: tuple[str, ...]) -> None:
-    """Prints the figures of runs as one Markdown table, with 95 % intervals.
+def report(runs: tuple[str, ...], output_dir: str = "report") -> Path:
+    """Sets finished runs side by side: models, scores with intervals beside published ones, curves, confusions.
 
     Args:
-        runs: Folders of finished runs.
+        runs: Folders of finished runs, of any dataset.
+        output_dir: The folder to write report.md and its pictures to; those of an earlier report are replaced.
+
+    Returns:
+        The report's path.
 
     Raises:
-        RunFolderError: One of them holds no finished run.
+        RunFolderError: One of them holds no finished run, or the folder holds a run or cannot be written.
     """
-    rows = [["run", "model", "dataset", "test examples", *_COLUMNS]]
-    for path in runs:
-        run = RunFolder(path)
-        recipe, metrics = run.recipe(), run.metrics()
-        figures = [_figure(metrics, name) for name in _COLUMNS]
-        rows.append([str(run.path), recipe.model, recipe.dataset, f"{metrics['num_examples']:,}", *figures])
-    rows.insert(1, ["---"] * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    folders = list({Path(run).resolve(): Path(run) for run in runs}.values())
+    if not folders:
+        raise InvalidArgumentError("runs", "at least one folder", runs)
+    output = Path(output_dir)
+    if (output / "recipe.json").exists():
+        raise RunFolderError(f"{output} holds a run, whose own report.md is there. Choose another --output-dir.")
+    compared = [_read(folder, name) for folder, name in zip(folders, _short_names(folders), strict=True)]
+    from keras_sketch.evaluation.comparison_report import write_comparison
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        print(write_comparison(output, compared))
+    except OSError as error:
+        if isinstance(error, RunFolderError):
+            raise
+        raise RunFolderError(f"Cannot write {output}: {error.strerror}. Choose another --output-dir.") from error
+    print(f"\n{output / 'report.md'}")
+    return output / "report.md"
 
 
-def _figure(metrics: dict, name: str) -> str:
-    low, high = metrics["intervals"][name]
-    return f"{metrics[name]:.2%} ({low:.2%} to {high:.2%})"
+def _read(folder: Path, name: str) -> ComparedRun:
+    from keras_sketch.evaluation.comparison import ComparedRun
+    from keras_sketch.evaluation.predictions_csv import read_predictions
+    from keras_sketch.training.history import read_history
+
+    run = RunFolder(folder)
+    scores, recipe = run.metrics(), run.recipe()
+    class_names = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+    return ComparedRun(
+        name=name,
+        folder=folder,
+        recipe=recipe,
+        scores=scores,
+        history=read_history(folder / "history.csv"),
+        predictions=read_predictions(folder / "predictions.csv", class_names),
+        input_shape=_input_shape(folder),
+    )
+
+
+def _input_shape(folder: Path) -> tuple[int, int, int] | None:
+    """Returns what the run's model takes; None where model.keras was removed to save space."""
+    from keras_sketch.exporting.archive import read_metadata
+
+    try:
+        stored = read_metadata(folder)["preprocessing"]
+    except (RunFolderError, KeyError):
+        return None
+    return (stored["image_size"], stored["image_size"], stored["channels"])
+
+
+def _short_names(folders: Sequence[Path]) -> list[str]:
+    """Returns each folder's name, with as many of the folders above it as tell it from the others."""
+    names = []
+    for folder in folders:
+        parts = folder.resolve().parts
+        others = [other.resolve().parts for other in folders if other != folder]
+        depth = next(n for n in range(1, len(parts) + 1) if parts[-n:] not in [other[-n:] for other in others])
+        names.append(Path(*parts[-depth:]).as_posix())
+    return names

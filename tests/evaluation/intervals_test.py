@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from keras_sketch.evaluation.intervals import average_scores, bootstrap_intervals, wilson_interval
+from keras_sketch.evaluation.intervals import average_scores, bootstrap_intervals, paired_difference, wilson_interval
 
 
 def wilson_by_hand(successes, trials, z=1.959963984540054):
@@ -84,3 +84,32 @@ def test_bootstrap_of_10_000_examples_and_345_classes_is_quick():
     start = time.process_time()
     bootstrap_intervals(labels, predicted, 345)
     assert time.process_time() - start < 2  # of processor time, whatever else runs
+
+
+def test_paired_difference_by_hand():
+    # Of 100 examples 70 are right in both, 12 only in the second, 5 only in the first.
+    first = np.array([1] * 70 + [0] * 12 + [1] * 5 + [0] * 13)
+    second = np.array([1] * 70 + [1] * 12 + [0] * 5 + [0] * 13)
+    found = paired_difference(first, second)
+    assert (found.difference, found.gained, found.lost) == (pytest.approx(0.07), 12, 5)
+    # Half an example more in each cell: 12.5 and 5.5 of 102.
+    centre, variance = 7 / 102, (12.5 + 5.5 - 7**2 / 102) / 102**2
+    half = 1.959963984540054 * math.sqrt(variance)
+    assert found.interval == pytest.approx((centre - half, centre + half))
+    other = paired_difference(second, first)
+    assert other.interval == pytest.approx((-found.interval[1], -found.interval[0]))
+
+
+def test_paired_difference_of_equal_predictions_has_a_width():
+    low, high = paired_difference(np.ones(50), np.ones(50)).interval
+    assert low == -high and 0.01 < high < 0.06
+
+
+def test_paired_intervals_hold_the_true_difference():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(500):
+        draws = rng.random(200)  # below 0.03: only the first is right; up to 0.3: only the second; above: both
+        low, high = paired_difference((draws < 0.03) | (draws > 0.3), draws >= 0.03).interval
+        held += low <= 0.27 - 0.03 <= high
+    assert 0.92 < held / 500 <= 1

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_sketch.errors import BadDataError, InvalidArgumentError
-from keras_sketch.evaluation.report import DataSummary, write_report
+from keras_sketch.evaluation.data_section import DataSummary
+from keras_sketch.evaluation.report import write_report
 from keras_sketch.evaluation.scores import classification_scores
 from keras_sketch.recipes.recipe import Published
 
@@ -117,7 +118,7 @@ def test_data_and_recipe_stand_in_the_report(tmp_path):
         "own", {"train": 12, "test": 200}, class_counts={"train": [1, 2, 4, 5]}, bad_examples=3, manifest="bad.csv"
     )
     text, _ = report(tmp_path, data=data)
-    assert "| train | 12 | 1 | 3 | 5 |" in text
+    assert "| train | 12 | 1 (class\\|0) | 3 | 5 (class\\|3) |" in text
     assert "could not be used: 3, named with the reason in `bad.csv`" in text
     assert '| `stages` | `[{"epochs": 3}]` |' in text
     with open(tmp_path / "classes.csv", newline="") as stream:

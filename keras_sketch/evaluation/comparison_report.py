@@ -1,0 +1,163 @@
+"""The report over several runs: `report.md` and its pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_sketch.evaluation.comparison import (
+    ComparedRun,
+    Table,
+    lettered_test_sets,
+    model_table,
+    paired_table,
+    published_rows,
+    score_table,
+    vote_table,
+)
+from keras_sketch.evaluation.comparison_pictures import draw_confusions, draw_curves_together, draw_scores
+from keras_sketch.evaluation.confusion import confusion_counts
+from keras_sketch.evaluation.markdown import aligned, escape, table
+from keras_sketch.evaluation.score_section import check_published, not_like_for_like
+from keras_sketch.files import atomic_write
+from keras_sketch.recipes.recipe import Published
+
+_INTERVALS = (
+    "95 % intervals: Wilson's for top-1 and top-5, bootstrap for the averages, Agresti and Min's for paired "
+    "differences. They say what the choice of test examples leaves to chance, not what another training run would give."
+)
+_DIFFERENCES = "Beside a published figure stands the difference in percentage points, ours minus theirs."
+_LINKED = ("report.md", "confusion.png", "curves.png", "gradcam.png")
+
+
+def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> str:
+    """Writes the report over several runs: tables, notes, pictures.
+
+    Args:
+        folder: An existing folder; `report.md` and the pictures in it are replaced.
+        runs: At least one; no two with one name.
+
+    Returns:
+        The tables and notes as plain text, for a terminal.
+
+    Raises:
+        InvalidArgumentError: A published figure is not a share in 0..1.
+        OSError: A file cannot be written.
+    """
+    folder, sources = Path(folder), published_rows(runs)
+    for run in runs:
+        if run.recipe.published:
+            check_published(run.recipe.published)
+    tables = [
+        model_table(runs),
+        score_table("Table 2. Top-1 and top-5", ("top1", "top5"), runs),
+        score_table(
+            "Table 3. Precision, recall and F1, averages over the classes", ("precision", "recall", "f1"), runs
+        ),
+        *(each for each in (paired_table(runs), vote_table(runs)) if each is not None),
+    ]
+    notes = _notes(runs, sources)
+    _draw(folder, runs)
+    parts = [
+        f"# {_title(runs)}",
+        *(_markdown(each) for each in tables),
+        *map(escape, notes),
+        _picture("Precision, recall and F1", "scores.png"),
+        _picture("Learning curves", "curves.png"),
+        _picture("Confusion", "confusions.png"),
+        *_augmentations(folder, runs),
+        _links(folder, runs),
+    ]
+    with atomic_write(folder / "report.md") as stream:
+        stream.write("\n\n".join(part for part in parts if part) + "\n")
+    return "\n\n".join([*(f"{each.title}\n{_plain(each)}" for each in tables), *notes])
+
+
+def _title(runs: Sequence[ComparedRun]) -> str:
+    return f"{len(runs)} runs" if len(runs) > 1 else f"The run {escape(runs[0].name)}"
+
+
+def _markdown(each: Table) -> str:
+    rows = [list(map(escape, row)) for row in each.rows]
+    return f"## {escape(each.title)}\n\n{table(list(map(escape, each.header)), rows, each.numbers_from)}"
+
+
+def _plain(each: Table) -> str:
+    return aligned(each.header, each.rows, each.numbers_from)
+
+
+def _notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[str]:
+    notes = []
+    for number, row in enumerate(sources, start=1):
+        notes.append(f"[{number}] {row.source}." + (f" {not_like_for_like(row)}" if row.note else ""))
+    letters = lettered_test_sets(runs)
+    if len(set(letters)) > 1:
+        members = {
+            letter: [run.name for run, own in zip(runs, letters, strict=True) if own == letter] for letter in letters
+        }
+        listed = "; ".join(f"{letter}: {', '.join(names)}" for letter, names in members.items())
+        notes.append(f"Not comparable: these runs were tested on different examples ({listed}).")
+    old = [run.name for run in runs if "parameters" not in run.scores]
+    if old:
+        notes.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
+    return [*notes, _INTERVALS, *([_DIFFERENCES] if sources else [])]
+
+
+def _draw(folder: Path, runs: Sequence[ComparedRun]) -> None:
+    draw_scores(
+        folder / "scores.png",
+        {run.name: run.scores for run in runs},
+        {run.name: run.recipe.published.figures for run in runs if run.recipe.published},
+    )
+    draw_curves_together(folder / "curves.png", {run.name: run.history for run in runs if run.history})
+    matrices = {}
+    for run in runs:
+        told = run.predictions
+        matrices[run.name] = (
+            confusion_counts(told.labels, told.predicted, len(told.class_names)),
+            told.class_names,
+        )
+    draw_confusions(folder / "confusions.png", matrices)
+
+
+def _picture(title: str, name: str) -> str:
+    return f"## {title}\n\n![{title}]({name})"
+
+
+def _augmentations(folder: Path, runs: Sequence[ComparedRun]) -> list[str]:
+    """Copies the runs' pictures of training images into the folder, each data set and augmentation once."""
+    lines, shown = [], []
+    for old in folder.glob("augmentation-*.png"):
+        old.unlink()
+    for run in runs:
+        picture, recipe = run.folder / "augmentation.png", run.recipe
+        what = (
+            recipe.dataset,
+            recipe.config,
+            recipe.classes,
+            recipe.augmentation,
+            run.input_shape,
+            recipe.light_on_dark,
+        )
+        if not picture.is_file() or what in shown:
+            continue
+        shown.append(what)
+        name = f"augmentation-{len(shown)}.png"
+        shutil.copyfile(picture, folder / name)
+        lines.append(f"{escape(run.name)}:\n\n![Training images of {escape(run.name)}]({name})")
+    return ["## Training images before and after inversion and augmentation", *lines] if lines else []
+
+
+def _links(folder: Path, runs: Sequence[ComparedRun]) -> str:
+    lines = []
+    for run in runs:
+        target = Path(os.path.relpath(run.folder, folder)).as_posix()
+        files = [
+            name
+            for name in ("report.md", "confusion.png", "curves.png", "gradcam.png")
+            if (run.folder / name).is_file()
+        ]
+        lines.append(f"- {escape(run.name)}: " + ", ".join(f"[{name}](<{target}/{name}>)" for name in files))
+    return "## The runs\n\n" + "\n".join(lines)

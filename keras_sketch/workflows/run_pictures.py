@@ -1,0 +1,114 @@
+"""The pictures in a run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_sketch.data.loading import OpenDataset
+    from keras_sketch.data.pipeline import ImageSplit
+    from keras_sketch.evaluation.predictions import Predictions
+    from keras_sketch.recipes import Recipe
+
+_SAMPLES_A_CLASS = 8
+_MISTAKES = 24
+_HEAT_MAPS = 8
+_AUGMENTED_IMAGES = 6
+_AUGMENTED_EPOCHS = 4
+# 40 forward passes for each of 24 images: about half a minute for ResNet50 on two cores.
+_MEASURED_IMAGES = 24
+_STEPS = 10
+
+
+def write_pictures(
+    model: keras.Model,
+    data: OpenDataset,
+    predictions: Predictions,
+    history: list[dict],
+    recipe: Recipe,
+    folder: Path,
+) -> None:
+    """Writes curves, confusion matrix, samples, mistakes, augmentation and heat maps as PNG files."""
+    from keras_sketch.evaluation.confusion import confusion_counts
+    from keras_sketch.evaluation.confusion_picture import draw_confusion
+    from keras_sketch.evaluation.curves import draw_curves
+    from keras_sketch.evaluation.samples import draw_mistakes, draw_samples, surest_mistakes
+    from keras_sketch.training.history import best_epoch
+
+    names, labels, test = predictions.class_names, predictions.labels, data.splits["test"]
+    predicted, scores = predictions.predicted, predictions.probabilities.max(axis=-1)
+    draw_curves(folder / "curves.png", history, best_epoch=history[best_epoch(history)]["epoch"])
+    draw_confusion(folder / "confusion.png", confusion_counts(labels, predicted, len(names)), names)
+    chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS)
+    draw_samples(folder / "samples.png", test.images(chosen), labels[chosen], names)
+    wrong = surest_mistakes(labels, predicted, scores, _MISTAKES)
+    if len(wrong):
+        total = int((labels != predicted).sum())
+        pictures = test.images(wrong)
+        draw_mistakes(
+            folder / "mistakes.png", pictures, labels[wrong], predicted[wrong], scores[wrong], names, num_mistakes=total
+        )
+    _write_augmentation(model, data.splits["train"], recipe, names, folder / "augmentation.png")
+    _write_heat_maps(model, test, predictions, chosen, folder / "gradcam.png")
+
+
+def _write_augmentation(model, train: ImageSplit, recipe: Recipe, names: list[str], path: Path) -> None:
+    """Draws training images as stored, as the network inverts them, and changed as in the first epochs."""
+    from keras_sketch.evaluation.augmentation_picture import draw_augmentation
+    from keras_sketch.recipes import Augmentation
+
+    labels = np.asarray(train.facts(["label"])["label"])
+    a_class = -(-_AUGMENTED_IMAGES // len(np.unique(labels)))
+    chosen = _spread(_first_of_each_class(labels, a_class), _AUGMENTED_IMAGES)
+    inversion = next((layer for layer in model.layers if layer.name == "light_on_dark"), lambda pixels: pixels)
+    columns = {"stored": train.images(chosen)}
+    inverted = np.asarray(inversion(columns["stored"].astype("float32")))
+    if (inverted != columns["stored"]).any():
+        columns["inverted"] = inverted
+    if recipe.augmentation != Augmentation():
+        for epoch in range(min(_AUGMENTED_EPOCHS, recipe.epochs)):
+            augmented = train.augmented(chosen, recipe.augmentation, recipe.seed, epoch)
+            columns[f"epoch {epoch + 1}"] = np.asarray(inversion(augmented))
+    draw_augmentation(path, columns, [names[label] for label in labels[chosen]])
+
+
+def _write_heat_maps(model, test: ImageSplit, predictions: Predictions, chosen: np.ndarray, path: Path) -> None:
+    from keras_sketch.explain import gradcam
+    from keras_sketch.explain.overlay import write_gradcam_grid
+
+    names = predictions.class_names
+    spread = _spread(chosen, _HEAT_MAPS)
+    images = test.images(spread)
+    rows = zip(predictions.labels[spread], predictions.probabilities[spread], strict=True)
+    titles = [f"{names[label]} -> {names[row.argmax()]} ({row.max():.0%})" for label, row in rows]
+    write_gradcam_grid(path, images, gradcam(model, images), titles)
+
+
+def measure_heat_maps(model: keras.Model, test: ImageSplit, labels: np.ndarray) -> dict:
+    """Measures how faithful Grad-CAM's heat maps are on some test images, beside a map that knows nothing.
+
+    Returns:
+        The figures of `keras_sketch.explain.faithfulness` under `gradcam` and `random`, and `num_images`.
+    """
+    from keras_sketch.explain import control_maps, faithfulness, gradcam
+
+    a_class = -(-_MEASURED_IMAGES // len(np.unique(labels)))
+    images = test.images(_spread(_first_of_each_class(labels, a_class), _MEASURED_IMAGES))
+    maps = {"gradcam": gradcam(model, images), "random": control_maps(images)["random"]}
+    figures = {name: faithfulness(model, images, heat, steps=_STEPS).figures() for name, heat in maps.items()}
+    return {**figures, "num_images": len(images)}
+
+
+def _spread(places: np.ndarray, count: int) -> np.ndarray:
+    """Returns at most `count` of the places, evenly spread over them."""
+    return places[np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)]
+
+
+def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Returns the places of the first `count` examples of each class, class by class."""
+    return np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)])

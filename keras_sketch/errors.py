@@ -61,6 +61,10 @@ class TrainingError(KerasSketchError, RuntimeError):
     """Training cannot go on, or cannot do what was asked."""
 
 
+class DivergedError(TrainingError):
+    """The loss is not finite any more."""
+
+
 class RunInterrupted(KerasSketchError):
     """A signal stopped the run after its state was saved; `exit_code` is 128 plus the signal's number."""
 

@@ -48,7 +48,8 @@ def _add(parser: argparse.ArgumentParser, name: str, hint: object, default: obje
     if not required:
         settings["default"] = default
         if default not in (None, ()):
-            settings["help"] += " Default: %(default)s."
+            shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+            settings["help"] += f" Default: {shown}."
     parser.add_argument(flag, **settings)
 
 

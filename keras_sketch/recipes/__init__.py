@@ -7,13 +7,25 @@ import pkgutil
 
 from keras_sketch.errors import UnknownNameError
 from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
+from keras_sketch.recipes.recipe_file import read_recipe, write_recipe
 
-__all__ = ["Augmentation", "Published", "Recipe", "Stage", "all_recipes", "find_recipe", "list_recipes"]
+__all__ = [
+    "Augmentation",
+    "Published",
+    "Recipe",
+    "Stage",
+    "all_recipes",
+    "find_recipe",
+    "list_recipes",
+    "read_recipe",
+    "write_recipe",
+]
+_NO_TABLES = ("recipe", "recipe_file")
 
 
 def all_recipes() -> dict[str, Recipe]:
     """Returns every recipe by name: the `RECIPES` of each module of this package."""
-    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "recipe"]
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NO_TABLES]
     rows = [row for name in sorted(modules) for row in importlib.import_module(f"{__name__}.{name}").RECIPES]
     return {row.name: row for row in rows}
 
@@ -24,13 +36,18 @@ def list_recipes() -> list[str]:
 
 
 def find_recipe(name: str | None, dataset: str) -> Recipe:
-    """Returns the recipe of that name, or the default one for a dataset.
+    """Returns the recipe of that name or in that file, or the default one for a dataset.
 
-    The default is the recipe that bears the dataset's name, or else the `folder` recipe applied to it.
+    A name that ends in `.json` is a file. The default is the recipe that bears the dataset's name, or else the `folder`
+    recipe applied to it.
 
     Raises:
         UnknownNameError: No such recipe.
+        MissingDataError: No such file.
+        BadDataError: The file holds no recipe.
     """
+    if name is not None and name.endswith(".json"):
+        return read_recipe(name)
     recipes = all_recipes()
     if name is None:
         return recipes.get(dataset) or recipes["folder"].with_changes(name=dataset, dataset=dataset)

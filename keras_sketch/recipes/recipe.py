@@ -26,6 +26,12 @@ class Augmentation:
             never saw a crisp line does worse on the real ones.
         thickness: Probability of thicker or thinner strokes; for light ones on a dark ground.
         fill: The grey, 0..255, of the paper.
+        jitter: Largest change of brightness (a share of the range), contrast and saturation (relative), 0 to 0.4.
+        erasing: Probability of a rectangle that is filled with `fill`.
+        mixup: Alpha of MixUp's Beta distribution, 0 to 1; 0: none. With `cutmix` too, each batch gets one of the two.
+        cutmix: Alpha of CutMix's Beta distribution, 0 to 1; 0: none.
+        policy: A KerasCV policy by name, such as `"rand_augment"` or `"grid_mask"`; its draws do not repeat, and some
+            mix labels.
     """
 
     rotation: float = 0.0
@@ -38,6 +44,11 @@ class Augmentation:
     unwarped: float = 0.0
     thickness: float = 0.0
     fill: float = 0.0
+    jitter: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    policy: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +59,13 @@ class Stage:
         epochs: Passes over the training split.
         learning_rate: The rate, or the highest one of a schedule.
         optimizer: `"adam"`, `"adamw"`, `"rmsprop"` or `"sgd"` (Nesterov, momentum 0.9).
-        schedule: `"constant"`, or `"cosine"`: linear warm-up, then half a cosine down to zero.
+        schedule: `"constant"`; `"cosine"`: linear warm-up, then half a cosine down to zero; or `"inverse_time"`:
+            the rate divided by 1 + `decay` * step, as the argument `decay` of Keras 2's optimizers did.
         warmup: Share of the stage's steps that warm up, 0 to 1; for `"cosine"`.
+        decay: A step; for `"inverse_time"`.
         weight_decay: Decoupled decay; kernels only, not biases or normalization.
+        train_from: The first block of layers that is trained, those before it being frozen; `"head"`: the head alone;
+            `"all"`: everything.
         name: What the logs call the stage.
     """
 
@@ -59,7 +74,9 @@ class Stage:
     optimizer: str = "adam"
     schedule: str = "constant"
     warmup: float = 0.0
+    decay: float = 0.0
     weight_decay: float = 0.0
+    train_from: str = "all"
     name: str = "train"
 
 
@@ -98,7 +115,8 @@ class Recipe:
         augmentation: Random changes of the training images.
         label_smoothing: Share of the target given to the other classes, 0 to 1.
         patience: Epochs without a better validation loss before training stops; None: never.
-        weights: None: random; or a weights file.
+        weights: None: random; `"imagenet"`; or a weights file.
+        light_on_dark: Whether drawings on light paper are inverted; None: as the model does by itself.
         seed: Of the weights, the order, the augmentation.
         published: The figure to compare with.
     """
@@ -119,6 +137,7 @@ class Recipe:
     label_smoothing: float = 0.0
     patience: int | None = None
     weights: str | None = None
+    light_on_dark: bool | None = None
     seed: int = 0
     published: Published | None = None
 
@@ -127,12 +146,21 @@ class Recipe:
         """Epochs over all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def with_changes(self, epochs: int | None = None, learning_rate: float | None = None, **changes) -> Recipe:
+    def with_changes(
+        self,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        train_from: str | None = None,
+        policy: str | None = None,
+        **changes,
+    ) -> Recipe:
         """Returns the recipe with other values.
 
         Args:
             epochs: Epochs of the last stage.
             learning_rate: The last stage's rate; those of the stages before it change by the same factor.
+            train_from: The first block that the last stage trains.
+            policy: The augmentation's policy.
             **changes: Fields of the recipe.
         """
         stages = self.stages
@@ -143,7 +171,16 @@ class Recipe:
             ) + (dataclasses.replace(stages[-1], learning_rate=learning_rate),)
         if epochs is not None:
             stages = (*stages[:-1], dataclasses.replace(stages[-1], epochs=epochs))
+        if train_from is not None:
+            stages = (*stages[:-1], dataclasses.replace(stages[-1], train_from=train_from))
+        if policy is not None:
+            changes["augmentation"] = dataclasses.replace(self.augmentation, policy=policy)
         return dataclasses.replace(self, stages=stages, **changes)
+
+    def from_scratch(self) -> Recipe:
+        """Returns the recipe for random weights: every stage trains everything."""
+        stages = tuple(dataclasses.replace(stage, train_from="all") for stage in self.stages)
+        return dataclasses.replace(self, stages=stages, weights=None)
 
     def to_dict(self) -> dict:
         """Returns plain dicts, lists and values, for JSON."""

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.losses import CrossEntropy
+from keras_sketch.metrics import TopK
+from keras_sketch.models import train_from
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training.checkpoint import Place, restore
 from keras_sketch.training.distribution import scope
@@ -62,6 +64,7 @@ def fit_recipe(
             stage_start, stage_end = stage_end, stage_end + stage.epochs
             if recorder.finished or recorder.place.epoch >= stage_end:
                 continue
+            train_from(model, stage.train_from)
             _compile(model, recipe, stage, train)
             if stored is not None:
                 # A stage begins with an optimizer of its own.
@@ -80,10 +83,7 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit
     model.compile(
         optimizer=make_optimizer(stage, train.steps(recipe.batch_size)),
         loss=CrossEntropy(recipe.label_smoothing),
-        metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="top1"),
-            keras.metrics.SparseTopKCategoricalAccuracy(k=min(5, model.output_shape[-1]), name="top5"),
-        ],
+        metrics=[TopK(1, "top1"), TopK(min(5, model.output_shape[-1]), "top5")],
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)

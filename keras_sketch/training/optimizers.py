@@ -17,7 +17,7 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": lambda **settings: keras.optimizers.SGD(momentum=0.9, nesterov=True, **settings),
 }
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "inverse_time")
 
 
 def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -41,7 +41,11 @@ def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optim
         raise InvalidArgumentError("warmup", "a share of at least 0 and below 1", stage.warmup)
     if not (math.isfinite(stage.weight_decay) and stage.weight_decay >= 0):
         raise InvalidArgumentError("weight_decay", "a number of at least 0", stage.weight_decay)
+    if not (math.isfinite(stage.decay) and stage.decay >= 0):
+        raise InvalidArgumentError("decay", "a number of at least 0", stage.decay)
     rate = stage.learning_rate
+    if stage.schedule == "inverse_time":
+        rate = keras.optimizers.schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=stage.decay)
     if stage.schedule == "cosine":
         rate = WarmupCosine(stage.learning_rate, stage.epochs * steps_per_epoch, stage.warmup)
     optimizer = OPTIMIZERS[stage.optimizer](learning_rate=rate, weight_decay=stage.weight_decay or None)

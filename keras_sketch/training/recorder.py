@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_sketch.errors import RunInterrupted, TrainingError
+from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
 from keras_sketch.training.checkpoint import Checkpoints, Place, restore
 from keras_sketch.training.history import Row, best_epoch, should_stop, write_history
 from keras_sketch.training.stopping import StopRequest
@@ -83,7 +83,7 @@ class Recorder(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step; saves when it is time to, or when the run is to stop."""
         if not math.isfinite(logs["loss"]):
-            raise TrainingError(
+            raise DivergedError(
                 f"The loss is {float(logs['loss'])} in epoch {self.place.epoch + 1}, step {self.place.step + 1}. "
                 "Start again with a lower --learning-rate in another --output-dir."
             )

@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "prepare_dataset": ["prepare"],
         "report_run": ["report"],
         "train_classifier": ["train"],
+        "tune_recipe": ["tune"],
     },
 )

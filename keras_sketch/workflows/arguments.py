@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from keras_sketch.errors import InvalidArgumentError
 
 
 def split_names(names: str | Sequence[str]) -> tuple[str, ...]:
     """Splits each string at its commas: `"cat,dog"`, `("cat,dog",)` and `("cat", "dog")` are the same."""
     names = [names] if isinstance(names, str) else names
     return tuple(name.strip() for each in names for name in each.split(",") if name.strip())
+
+
+def split_numbers(argument: str, numbers: Sequence[str | float], kind: Callable) -> tuple:
+    """Reads numbers, of which strings may hold several with commas between them: `(1, 2)` and `("1,2",)` are the same.
+
+    Args:
+        argument: What the error calls them.
+        numbers: At least one.
+        kind: `int` or `float`.
+
+    Raises:
+        InvalidArgumentError: There is none, or one is no such number.
+    """
+    texts = split_names([str(number) for number in numbers])
+    try:
+        found = tuple(kind(text) for text in texts)
+    except ValueError:
+        found = ()
+    if not found:
+        what = "whole numbers" if kind is int else "numbers"
+        raise InvalidArgumentError(argument, f"{what}, at least one, with commas between them", ", ".join(texts))
+    return found

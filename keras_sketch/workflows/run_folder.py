@@ -18,7 +18,12 @@ class RunFolder:
 
     Args:
         path: The folder; it need not exist.
+
+    Attributes:
+        SETTINGS: The file that is written first; folders of another kind have another name for it.
     """
+
+    SETTINGS = "recipe.json"
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
@@ -26,7 +31,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether a run was started here."""
-        return (self.path / "recipe.json").is_file()
+        return (self.path / self.SETTINGS).is_file()
 
     @property
     def finished(self) -> bool:
@@ -55,7 +60,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self.begun:
-                with atomic_write(self.path / "recipe.json") as file:
+                with atomic_write(self.path / self.SETTINGS) as file:
                     json.dump(settings, file, indent=2)
             with atomic_write(self.path / "labels.txt") as file:
                 file.writelines(f"{name}\n" for name in class_names)
@@ -80,14 +85,14 @@ class RunFolder:
             raise RunFolderError(f"Cannot write {self.path}: no permission. Choose another --output-dir.")
 
     def settings(self) -> dict:
-        """Reads `recipe.json`.
+        """Reads what `begin` was given.
 
         Raises:
             RunFolderError: There is no run here, or the file is damaged.
         """
         if not self.begun:
-            raise RunFolderError(f"{self.path} holds no run (no recipe.json). Give the folder of a run.")
-        return self._read_json("recipe.json")
+            raise RunFolderError(f"{self.path} holds no run (no {self.SETTINGS}). Give the folder of a run.")
+        return self._read_json(self.SETTINGS)
 
     def recipe(self) -> Recipe:
         """Reads the run's recipe.
@@ -98,7 +103,7 @@ class RunFolder:
         try:
             return Recipe.from_dict(self.settings()["recipe"])
         except (KeyError, TypeError) as error:
-            raise RunFolderError(f"{self.path / 'recipe.json'} was written by another version ({error}).") from error
+            raise RunFolderError(f"{self.path / self.SETTINGS} was written by another version ({error}).") from error
 
     def metrics(self) -> dict:
         """Reads `metrics.json`.

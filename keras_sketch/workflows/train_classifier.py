@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
-from keras_sketch.models.table import backbone
-from keras_sketch.recipes import Recipe, find_recipe
 from keras_sketch.workflows.arguments import split_names
 from keras_sketch.workflows.damaged_data import damaged_data_named
+from keras_sketch.workflows.from_recipe import build_network, open_data
+from keras_sketch.workflows.recipe_choice import choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
-
-if TYPE_CHECKING:
-    import keras
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
@@ -35,6 +32,8 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    train_from: str | None = None,
+    policy: str | None = None,
     seed: int | None = None,
     devices: str = "auto",
     precision: Precision = "float32",
@@ -47,7 +46,7 @@ def train(
     Args:
         dataset: What to train on; `keras-sketch list` names them. Default: doodles, which need no data.
         model: The network. Default: the recipe's.
-        recipe: The recipe. Default: the dataset's own.
+        recipe: The recipe, by name, or a .json file that holds one. Default: the dataset's own.
         config: The dataset's config: what is in it.
         classes: Class names, with commas between them. Default: all.
         per_class: At most so many examples a class.
@@ -55,11 +54,14 @@ def train(
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "none", or a .weights.h5 file of the same network to start from.
+        weights: "imagenet", "none", or a .weights.h5 file of the same network to start from.
         image_size: Side of the images in pixels.
         epochs: Epochs of the last stage.
         batch_size: Examples a step, over all devices together. Default: the recipe's, fewer when there are fewer.
         learning_rate: Rate of the last stage; those before it change by the same factor.
+        train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
+            those before it are frozen.
+        policy: A KerasCV augmentation policy (such as rand_augment) before the recipe's own; its draws do not repeat.
         seed: Of the weights, the order and the augmentation.
         devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
         precision: Of the arithmetic; weights are float32.
@@ -74,15 +76,19 @@ def train(
         KerasSketchError: What was asked cannot be done; the message says what to do.
     """
     names = split_names(classes)
-    chosen = _choose(
+    chosen = choose_recipe(
         recipe,
         dataset,
         dict(
             model=model, config=config, per_class=per_class, split=split, image_size=image_size, batch_size=batch_size
         ),
-        dict(classes=names or None, seed=seed, weights=None if weights in (None, "none") else weights),
-        dict(epochs=epochs, learning_rate=learning_rate),
+        dict(classes=names or None, seed=seed, weights=weights),
+        dict(epochs=epochs, learning_rate=learning_rate, train_from=train_from, policy=policy),
     )
+    if deterministic and chosen.augmentation.policy:
+        raise InvalidArgumentError(
+            "deterministic", "no policy: KerasCV's draws do not repeat", chosen.augmentation.policy
+        )
     if precision not in get_args(Precision):
         raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
     run = RunFolder(output_dir or Path("runs") / chosen.name)
@@ -101,38 +107,25 @@ def train(
     return run.path
 
 
-def _choose(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
-    chosen = find_recipe(recipe, dataset or "doodles")
-    if dataset and dataset != chosen.dataset:
-        raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
-    given = {name: value for group in changes for name, value in group.items() if value is not None}
-    for name, least in {"epochs": 1, "batch_size": 1, "image_size": 1, "per_class": 1, "seed": 0}.items():
-        if not least <= given.get(name, least) < 2**32:
-            raise InvalidArgumentError(name, f"at least {least} and below 2^32", given[name])
-    if len(set(given.get("classes", "ab"))) < 2:
-        raise InvalidArgumentError("classes", "at least two names", ", ".join(given["classes"]))
-    changed = chosen.with_changes(**given)
-    backbone(changed.model)
-    return changed
-
-
 def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch) -> None:
     import keras
 
-    from keras_sketch.data import open_dataset
+    from keras_sketch.data.augmentation import check_augmentation, repeats
+    from keras_sketch.models import train_from
     from keras_sketch.training.distribution import make_strategy, scope
     from keras_sketch.training.fitting import fit_recipe
     from keras_sketch.training.optimizers import make_optimizer
     from keras_sketch.workflows.evaluate_run import evaluate_and_report
     from keras_sketch.workflows.export_run import describe, save_model
 
+    check_augmentation(recipe.augmentation)
     if deterministic:
+        if not repeats(recipe.augmentation):
+            received = recipe.augmentation.policy
+            raise InvalidArgumentError("policy", "none with --deterministic: its draws do not repeat", received)
         _make_deterministic()
     strategy = make_strategy(devices)
-    data = open_dataset(
-        recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir, manual_dir, recipe.classes,
-        recipe.per_class, max_bad, recipe.resize,
-    )  # fmt: skip
+    data = open_data(recipe, data_dir, manual_dir, max_bad)
     train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
     if any_batch and recipe.batch_size > train_split.num_examples:
         recipe = recipe.with_changes(batch_size=max(replicas, train_split.num_examples // replicas * replicas))
@@ -142,7 +135,9 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
         make_optimizer(stage, train_split.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
     with scope(strategy):
-        network = _build(recipe, data.info, precision, strategy)
+        network = build_network(recipe, data.info, precision, strategy)
+    for stage in recipe.stages:
+        train_from(network, stage.train_from)
 
     settings = _settings(recipe, data.info, precision, deterministic)
     run.begin(settings, data.info.class_names, resume)
@@ -169,21 +164,6 @@ def _settings(recipe, info, precision: str, deterministic: bool) -> dict:
     }
 
 
-def _build(recipe, info, precision: str, strategy) -> keras.Model:
-    import keras
-
-    from keras_sketch.models import build_classifier
-    from keras_sketch.training.distribution import synchronize_batch_normalization
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        network = build_classifier(recipe.model, len(info.class_names), info.image_shape, recipe.weights)
-        return synchronize_batch_normalization(network) if strategy else network
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def _make_deterministic() -> None:
     import tensorflow as tf
 
@@ -201,8 +181,10 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
     counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
     side, classes = info.image_shape[0], len(info.class_names)
     shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
+    frozen = ", ".join(f"{stage.name} from {stage.train_from}" for stage in recipe.stages if stage.train_from != "all")
     lines = [
         f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
+        f"Weights: {recipe.weights or 'random'}" + (f"; trained {frozen}" if frozen else ""),
         f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
         f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}, {precision}, seed {recipe.seed}",
         f"Folder: {run.path}",

@@ -15,11 +15,11 @@ from keras_sketch.training.distribution import make_strategy, scope, synchronize
 strategy = make_strategy({devices})
 from keras_sketch.data import open_dataset
 from keras_sketch.models import build_classifier
-from keras_sketch.recipes import Recipe, Stage
+from keras_sketch.recipes import Augmentation, Recipe, Stage
 from keras_sketch.training.fitting import fit_recipe
 data = open_dataset("quickdraw", config="bitmap", data_dir={prepared!r}, manual_dir={bars!r})
 recipe = Recipe(name="t", summary="", dataset="quickdraw", model="quickdraw_cnn", batch_size=16,
-                stages=(Stage(epochs=2, learning_rate=1e-3),))
+                stages=(Stage(epochs=2, learning_rate=1e-3),), augmentation=Augmentation(rotation=10, mixup=0.3))
 keras.utils.set_random_seed(0)
 with scope(strategy):
     model = synchronize_batch_normalization(build_classifier("quickdraw_cnn", 3))

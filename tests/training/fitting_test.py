@@ -95,6 +95,70 @@ def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, undisturbed
         np.testing.assert_array_equal(a, b)
 
 
+MIXED = dataclasses.replace(
+    RECIPE,
+    stages=(Stage(epochs=2, learning_rate=1e-3),),
+    augmentation=Augmentation(rotation=10, erasing=0.5, jitter=0.2, mixup=0.3, cutmix=0.5),
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_mixed(dataset, tmp_path_factory):
+    return fit(dataset, tmp_path_factory.mktemp("mixed"), MIXED)
+
+
+def test_mixed_examples_train_and_validation_counts_whole_ones(dataset, undisturbed_mixed):
+    model, rows = undisturbed_mixed
+    assert all(np.isfinite(row["loss"]) and row["top1"] < 1 for row in rows)
+    assert rows[-1]["top1"] <= rows[-1]["top5"] == 1
+    validation = dataset.splits["validation"].evaluation(16)
+    hits = [(model.predict_on_batch(images).argmax(-1) == labels).numpy() for images, labels in validation]
+    measured = model.evaluate(validation, return_dict=True, verbose=0)
+    assert measured["top1"] == pytest.approx(np.concatenate(hits).mean())
+
+
+def test_a_resumed_run_on_mixed_examples_ends_as_the_undisturbed_one(dataset, undisturbed_mixed, tmp_path, monkeypatch):
+    model, rows = undisturbed_mixed
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 12)
+        with pytest.raises(RunInterrupted):
+            fit(dataset, tmp_path, MIXED)
+    keras.utils.set_random_seed(99)
+    resumed, resumed_rows = fit(dataset, tmp_path, MIXED, build_classifier("quickdraw_cnn", 3))
+    assert resumed_rows == rows
+    for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+FROZEN = dataclasses.replace(
+    RECIPE,
+    stages=(
+        Stage(epochs=1, learning_rate=1e-3, train_from="head", name="head"),
+        Stage(epochs=2, learning_rate=1e-3, train_from="conv2", schedule="inverse_time", decay=0.01),
+    ),
+)
+
+
+def test_each_stage_trains_what_it_says_and_a_resumed_one_too(dataset, tmp_path, monkeypatch):
+    start = {weight.path: weight.numpy() for weight in fresh_model().weights}
+    head, _ = fit(dataset, tmp_path / "head", dataclasses.replace(FROZEN, stages=FROZEN.stages[:1]))
+    model, rows = fit(dataset, tmp_path / "whole", FROZEN)
+
+    def changed(network):
+        return {weight.path.split("/")[0] for weight in network.weights if np.any(weight.numpy() != start[weight.path])}
+
+    assert changed(head) == {"logits"}
+    assert changed(model) == {"conv2", "dense1", "dense2", "logits"}
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, dataset.splits["train"].steps(16) + 3)
+        with pytest.raises(RunInterrupted):
+            fit(dataset, tmp_path / "broken", FROZEN)
+    resumed, resumed_rows = fit(dataset, tmp_path / "broken", FROZEN, build_classifier("quickdraw_cnn", 3))
+    assert resumed_rows == rows
+    for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_finished_run_resumed_has_its_best_weights(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
     model, rows = fit(dataset, tmp_path)

@@ -88,8 +88,8 @@ def test_predict_explain_export_and_report(run, tmp_path, capsys):
     with pytest.raises(MissingDataError, match="folder of .*x.png does not exist"):
         explain(str(run), [str(tmp_path / "line.png")], output=str(tmp_path / "nowhere" / "x.png"))
     assert (export(str(run), str(tmp_path / "served")) / "saved_model.pb").is_file()
-    report([str(run)])
-    assert "| quickdraw_cnn | quickdraw |" in capsys.readouterr().out
+    report([str(run)], output_dir=str(tmp_path / "report"))
+    assert "| quickdraw_cnn | quickdraw/bitmap |" in capsys.readouterr().out
 
 
 def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
@@ -120,6 +120,9 @@ def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
         (dict(dataset="doodles", per_class=30, image_size=4), InvalidArgumentError, "input_shape"),
         (dict(dataset="doodles", per_class=30, weights="missing.h5"), MissingDataError, "missing.h5"),
         (dict(dataset="doodles", per_class=30, batch_size=100_000), InvalidArgumentError, "batch_size"),
+        (dict(dataset="doodles", per_class=30, train_from="conv9"), UnknownNameError, "conv9"),
+        (dict(dataset="doodles", policy="rand_augmen"), UnknownNameError, "rand_augment"),
+        (dict(dataset="doodles", policy="grid_mask", deterministic=True), InvalidArgumentError, "do not repeat"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(arguments, error, message, tmp_path):

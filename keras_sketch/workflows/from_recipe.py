@@ -1,0 +1,50 @@
+"""From a recipe to the data that it names and the network that it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_sketch.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from keras_sketch.data.loading import DatasetInfo, OpenDataset
+
+
+def open_data(recipe: Recipe, data_dir: str | None, manual_dir: str | None, max_bad: float | None) -> OpenDataset:
+    """Prepares the recipe's dataset and opens its splits; the other arguments are `load_dataset`'s."""
+    from keras_sketch.data import open_dataset
+
+    return open_dataset(
+        recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir, manual_dir, recipe.classes,
+        recipe.per_class, max_bad, recipe.resize,
+    )  # fmt: skip
+
+
+def build_network(
+    recipe: Recipe, info: DatasetInfo, precision: str = "float32", strategy: tf.distribute.Strategy | None = None
+) -> keras.Model:
+    """Builds the recipe's network for the classes and the image shape of its data.
+
+    Args:
+        recipe: Names the network and its weights.
+        info: Of the opened data.
+        precision: Of the arithmetic.
+        strategy: The devices, in whose scope this is called; None for one.
+    """
+    import keras
+
+    from keras_sketch.models import build_classifier
+    from keras_sketch.training.distribution import synchronize_batch_normalization
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        network = build_classifier(
+            recipe.model, len(info.class_names), info.image_shape, recipe.weights, recipe.light_on_dark
+        )
+        return synchronize_batch_normalization(network) if strategy else network
+    finally:
+        keras.config.set_dtype_policy(before)

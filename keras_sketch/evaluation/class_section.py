@@ -67,8 +67,10 @@ def pair_table(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[
 
 
 def group_table(name: str, values: Sequence, labels: np.ndarray, predicted: np.ndarray) -> str:
-    """Returns the part with the accuracy by each value of the fact `name`; rare values are pooled."""
+    """Returns the part with the accuracy by each value of the fact `name`, rare ones pooled; nothing for one alone."""
     groups = accuracy_by(values, labels, predicted, min_count=_MIN_GROUP)
+    if len(groups) < 2:
+        return ""
     rows = []
     for group in groups[:_MAX_GROUPS]:
         value = f"{group.pooled} others" if group.pooled > 1 else escape(group.value) or "(not known)"

@@ -3,5 +3,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"classifier": ["build_classifier"], "table": ["BACKBONES", "Backbone", "list_models"]}
+    __name__,
+    submod_attrs={
+        "classifier": ["build_classifier"],
+        "freezing": ["blocks", "train_from"],
+        "table": ["BACKBONES", "Backbone", "list_models"],
+    },
 )

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from keras import layers
 
-from keras_sketch.models.layers import LightOnDark
 
-
-def doodle_resnet(pixels):
+def doodle_resnet(scaled):
     """A convolution with a wide view, then residual blocks at half, quarter and eighth size; ours.
 
     About 41 million multiplications an image at 28 x 28. Strokes are thin, so the first step to half size is a pooling
     after a 5 x 5 convolution, not a stride.
 
     Args:
-        pixels: float32 `[N, H, W, C]` in 0..255.
+        scaled: float32 `[N, H, W, C]` in 0..1.
 
     Returns:
         Features, `[N, 512]`: the average and the maximum of each channel.
     """
-    x = LightOnDark(name="light_on_dark")(pixels)
-    x = layers.Rescaling(1 / 255, dtype="float32", name="scaling")(x)
-    x = layers.Conv2D(32, 5, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(x)
+    x = layers.Conv2D(32, 5, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(scaled)
     x = layers.MaxPooling2D(2, name="stem_pool")(x)
     x = _normalized(x, "stem")
     x = _convolution(x, 64, "half_in")

@@ -27,3 +27,23 @@ class LightOnDark(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Returns the input's shape."""
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="keras_sketch")
+class RgbToBgr(keras.layers.Layer):
+    """Reverses the channels, for networks whose weights were trained in Caffe.
+
+    Input and output: float `[N, H, W, 3]`.
+    """
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+
+    def call(self, pixels):
+        """Returns blue, green, red for red, green, blue."""
+        return ops.flip(pixels, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the input's shape."""
+        return input_shape

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from keras import layers
 
-from keras_sketch.models.layers import LightOnDark
 
-
-def quickdraw_cnn(pixels):
+def quickdraw_cnn(scaled):
     """Two convolutions and two dense layers, for 28 x 28 drawings.
 
     Source: the notebook amelie-vogel/image-classification-quickdraw. Its "Dense 50" is followed by the output layer.
 
     Args:
-        pixels: float32 `[N, H, W, C]` in 0..255.
+        scaled: float32 `[N, H, W, C]` in 0..1.
 
     Returns:
         Features, `[N, 50]`.
     """
-    x = LightOnDark(name="light_on_dark")(pixels)
-    x = layers.Rescaling(1 / 255, dtype="float32", name="scaling")(x)
-    x = layers.Conv2D(32, 5, activation="relu", name="conv1")(x)
+    x = layers.Conv2D(32, 5, activation="relu", name="conv1")(scaled)
     x = layers.MaxPooling2D(2, name="pool1")(x)
     x = layers.Conv2D(128, 3, activation="relu", name="conv2")(x)
     x = layers.MaxPooling2D(2, name="pool2")(x)

@@ -54,6 +54,10 @@ def synchronize_batch_normalization(model: keras.Model) -> keras.Model:
 
     synchronized = keras.models.clone_model(model, clone_function=clone)
     synchronized.set_weights(model.get_weights())
+    for layer in synchronized.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            # It computes with constants made of its weights (EfficientNet's scaling); set_weights does not renew them.
+            layer.finalize_state()
     return synchronized
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keras_sketch.recipes import Recipe
 
 # What the report does not break accuracy down by: it identifies examples rather than describing them.
-_IDENTIFIERS = ("id", "key_id", "label", "photo")
+_IDENTIFIERS = ("id", "key_id", "label", "photo", "sketch", "wnid")
 _VOTES = ("crops", "cam")
 
 

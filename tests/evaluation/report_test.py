@@ -92,13 +92,17 @@ def test_classes_without_a_test_example_are_named(tmp_path):
 
 def test_tables_have_as_many_cells_as_columns(tmp_path):
     rng = np.random.default_rng(0)
-    facts = {"countrycode": rng.choice(["US", "D|E", ""], 200), "key_id": np.arange(200)}
+    facts = {"countrycode": rng.choice(["US", "D|E", ""], 200), "maker": np.maximum(np.arange(200), 99)}
     text, _ = report(tmp_path, facts=facts, published=[Published("a|b", {"top1": 0.5})])
     for block in re.split(r"\n\n", text):
         rows = rows_of(block)
         assert len({len(row) for row in rows}) <= 1
     assert "| (not known) |" in text
-    assert "| 200 others | 200 |" in text
+    assert "| 100 others | 100 |" in text
+
+
+def test_a_fact_with_one_value_has_no_table(tmp_path):
+    assert "Accuracy by" not in report(tmp_path, facts={"invalid": ["unknown"] * 200})[0]
 
 
 def test_many_groups_are_cut_and_said_so(tmp_path):

@@ -1,0 +1,120 @@
+"""Weights from a file: of the very network or with a head too many, and never half of them."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import re
+import warnings
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from keras_sketch.errors import BadDataError, MissingDataError
+
+
+def load_weight_file(network: keras.Model, name: str, path: str | os.PathLike[str], head_layers: tuple = (0,)) -> None:
+    """Puts the weights of a file into a network; what the random layers' seeds are stays as it is.
+
+    Both of Keras' formats are read: the present one, `.weights.h5`, in which a layer's place follows from its type and
+    number, and the older `.h5` of weights or whole models, in which it follows from the order. Every weight must find
+    its place, and only those of the head may be left over.
+
+    Args:
+        network: The network, built.
+        name: What to call it in errors.
+        path: The file.
+        head_layers: How many layers with weights the file may hold behind those of the network.
+
+    Raises:
+        MissingDataError: The file is not there.
+        BadDataError: It is damaged, no weights file, or of another network. The network is of no use then.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingDataError(f"No weights at {path}. Give a .weights.h5 or .h5 file of {name}.")
+    weights = {id(weight) for weight in network.weights}
+    seeds = [(v, keras.ops.convert_to_numpy(v)) for v in network.variables if id(v) not in weights]
+    try:
+        with h5py.File(path) as stored:
+            is_present_format = "layers" in stored
+            if is_present_format:
+                problem = _misfit(network, stored["layers"], head_layers)
+            else:
+                problem = _load_in_order(network, stored.get("model_weights", stored), head_layers)
+        if is_present_format and problem is None:
+            problem = _load_by_keras(network, path)
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        raise BadDataError(
+            f"Cannot read the weights in {path}, the file is damaged or no HDF5 file: {error}"
+        ) from error
+    if problem is None and not all(np.isfinite(weight).all() for weight in network.get_weights()):
+        problem = "some of its numbers are not finite"
+    if problem is not None:
+        raise BadDataError(f"The weights in {path} do not fit {name}: {problem}.")
+    for variable, value in seeds:
+        variable.assign(value)
+
+
+def _load_by_keras(network: keras.Model, path: Path) -> str | None:
+    if not path.name.endswith("weights.h5"):
+        return "Keras reads a file of this format only if its name ends in .weights.h5"
+    try:
+        with warnings.catch_warnings():
+            # About containers in which Keras looks once more for what it did not find: the error says it.
+            warnings.simplefilter("ignore")
+            network.load_weights(path)
+    except ValueError as error:
+        layer = re.search(r"name=(\w+)", str(error))
+        return f"it has other weights{f' in its layer {layer[1]}' if layer else ''}"
+    return None
+
+
+def _misfit(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
+    """Compares how many weights there are of each shape; Keras itself overlooks those that find no place."""
+    shapes = []
+
+    def collect(place, item):
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in place:
+            shapes.append(tuple(item.shape))
+
+    stored.visititems(collect)
+    held, wanted = collections.Counter(shapes), collections.Counter(tuple(weight.shape) for weight in network.weights)
+    for shape in wanted - held:
+        return f"it needs {wanted[shape]} of shape {shape}, and the file holds {held[shape]}"
+    surplus = (held - wanted).total()
+    if surplus not in {2 * layers for layers in head_layers}:
+        return f"it has {wanted.total()} weights, and the file holds {held.total()}"
+    return None
+
+
+def _load_in_order(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
+    held = []
+    for name in _attribute(stored, "layer_names"):
+        arrays = [np.asarray(stored[name][weight]) for weight in _attribute(stored[name], "weight_names")]
+        if arrays:
+            held.append((name, arrays))
+    layers = [layer for layer in network.layers if layer.weights]
+    if len(held) - len(layers) not in head_layers:
+        return f"it has {len(layers)} layers with weights, and the file holds {len(held)}"
+    for layer, (name, arrays) in zip(layers, held, strict=False):
+        # The order of the format: trained ones first.
+        weights = layer.trainable_weights + layer.non_trainable_weights
+        wanted, found = [tuple(weight.shape) for weight in weights], [array.shape for array in arrays]
+        if wanted != found:
+            return f"its layer {layer.name} has weights of shape {wanted}, and {name} in the file {found}"
+        for weight, array in zip(weights, arrays, strict=True):
+            weight.assign(array)
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    return None
+
+
+def _attribute(group: h5py.Group, name: str) -> list[str]:
+    """Reads a list of names, which Keras cuts in numbered pieces if it is long."""
+    numbered = itertools.takewhile(group.attrs.__contains__, (f"{name}{number}" for number in itertools.count()))
+    pieces = [name] if name in group.attrs else list(numbered)
+    return [text.decode() if isinstance(text, bytes) else text for piece in pieces for text in group.attrs[piece]]

@@ -1,0 +1,57 @@
+"""A network of each family: it learns, and its features are those of Keras' own network."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sketch import list_models
+from keras_sketch.losses import CrossEntropy
+from keras_sketch.models import BACKBONES
+
+APPLICATIONS = [
+    "resnet50", "resnet50_v2", "densenet121", "efficientnet_b0", "efficientnet_v2_b0", "convnext_tiny", "mobilenet",
+    "mobilenet_v2", "mobilenet_v3_small", "xception", "inception_v3", "vgg16", "nasnet_mobile",
+]  # fmt: skip
+FAMILIES = ["doodle_resnet", "quickdraw_cnn", "sketch_cnn", *APPLICATIONS]
+
+
+@pytest.fixture(autouse=True)
+def released():
+    yield
+    keras.backend.clear_session()
+
+
+def learns_from_a_step(model, pixels):
+    # Eagerly: tracing takes several times as long as the one step.
+    model.compile("sgd", CrossEntropy(), run_eagerly=True)
+    before = model.get_weights()
+    history = model.fit(pixels, np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    after = model.get_weights()
+    changed = [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
+    assert np.mean(changed) > 0.5 and all(np.isfinite(weight).all() for weight in after)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_one_of_each_family_learns_from_a_step(name, build_small, small_pixels):
+    learns_from_a_step(build_small(name), small_pixels(name, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(list_models()) - set(FAMILIES)))
+def test_all_others_learn_from_a_step(name, build_small, small_pixels):
+    learns_from_a_step(build_small(name), small_pixels(name, 4))
+
+
+@pytest.mark.parametrize("name", [*APPLICATIONS, "efficientnet_v2_s"])
+def test_features_are_those_of_keras_for_its_own_preprocessing(name, build_small, small_pixels):
+    pixels = small_pixels(name).astype("float32")
+    function = BACKBONES[name].load()
+    module = getattr(keras.applications, function.__module__.rsplit(".", 1)[-1])
+    # Where Keras scales inside, it does so here.
+    theirs = function(include_top=False, weights=None, input_shape=pixels.shape[1:])
+    ours = build_small(name)
+    theirs.set_weights(ours.get_weights()[: len(theirs.weights)])
+    expected = np.array(theirs(module.preprocess_input(pixels.copy())))
+    found = np.array(keras.Model(ours.input, ours.get_layer("pooling").input)(pixels))
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())

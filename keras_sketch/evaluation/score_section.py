@@ -45,6 +45,11 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
         f"examples: {weighted}. Intervals: Wilson's for top-1 and top-5, bootstrap for the others. They say what the "
         "choice of test examples leaves to chance, not what another training run would give."
     )
+    if scores.get("num_groups", scores["num_examples"]) < scores["num_examples"]:
+        explanation += (
+            f" The test examples come from {scores['num_groups']:,} groups of siblings that resemble each other; the "
+            "intervals allow for that."
+        )
     if num_classes <= 5:
         explanation += f" With {num_classes} classes, top-5 is 100 % by definition."
     notes = [published_note(i, row, scores) for i, row in enumerate(published, start=1)]

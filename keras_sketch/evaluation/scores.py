@@ -5,18 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from keras_sketch.errors import BadDataError
-from keras_sketch.evaluation.intervals import bootstrap_intervals, wilson_interval
+from keras_sketch.evaluation.intervals import bootstrap_intervals, effective_size, wilson_interval
 from keras_sketch.evaluation.ranking import check_predictions, top_k, true_class_ranks
 from keras_sketch.files import atomic_write
 
 
-def classification_scores(labels: np.ndarray, probabilities: np.ndarray, resamples: int = 1000, seed: int = 0) -> dict:
+def classification_scores(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: Sequence[str] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict:
     """Scores the predictions of a whole split.
 
     Precision, recall and F1 are scikit-learn's (`zero_division=0`). The macro averages run over the classes that occur
@@ -27,13 +33,16 @@ def classification_scores(labels: np.ndarray, probabilities: np.ndarray, resampl
     Args:
         labels: Integers [N] in 0..K-1, the true classes.
         probabilities: Finite floats [N, K]; only their order matters.
+        groups: N names. Examples of one group resemble each other, so they say less than as many independent ones, and
+            the intervals are wider. None: each is a group of its own.
         resamples: Bootstrap resamples for the intervals of the averages.
         seed: Of the bootstrap.
 
     Returns:
         Floats in 0..1 under `top1`, `top5`, `precision`, `recall`, `f1` (macro), `precision_weighted`,
-        `recall_weighted`, `f1_weighted`; the int `num_examples`; and under `intervals` the 95 % interval `[low, high]`
-        of each score: Wilson's for top-1 and top-5, the bootstrap's for the others.
+        `recall_weighted`, `f1_weighted`; the ints `num_examples` and `num_groups`; and under `intervals` the 95 %
+        interval `[low, high]` of each score: Wilson's for top-1 and top-5 (with the effective size where there are
+        groups), the bootstrap's for the others.
 
     Raises:
         BadDataError: See `check_predictions`.
@@ -43,19 +52,23 @@ def classification_scores(labels: np.ndarray, probabilities: np.ndarray, resampl
     ranks = true_class_ranks(labels, probabilities)
     predicted = top_k(probabilities, 1)[0][:, 0]
     total, num_classes = probabilities.shape
+    groups = np.arange(total) if groups is None else np.asarray(groups)
+    num_groups = len(np.unique(groups))
     scores, intervals = {}, {}
     for key, k in (("top1", 1), ("top5", 5)):
-        hits = int((ranks < k).sum())
-        scores[key] = hits / total
-        intervals[key] = [1.0, 1.0] if num_classes <= k else list(wilson_interval(hits, total))
+        hits = ranks < k
+        scores[key] = float(hits.mean())
+        size = total if num_groups == total else effective_size(hits, groups)
+        intervals[key] = [1.0, 1.0] if num_classes <= k else list(wilson_interval(scores[key] * size, size))
     for average, suffix in (("macro", ""), ("weighted", "_weighted")):
         values = precision_recall_fscore_support(labels, predicted, average=average, zero_division=0)
         scores |= {
             f"{name}{suffix}": float(value) for name, value in zip(("precision", "recall", "f1"), values, strict=False)
         }
-    bootstrapped = bootstrap_intervals(labels, predicted, num_classes, resamples, seed)
+    drawn = None if num_groups == total else groups
+    bootstrapped = bootstrap_intervals(labels, predicted, num_classes, resamples, seed, drawn)
     intervals |= {key: list(bootstrapped[key]) for key in scores if key in bootstrapped}
-    return {**scores, "num_examples": total, "intervals": intervals}
+    return {**scores, "num_examples": total, "num_groups": num_groups, "intervals": intervals}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, h
 
     test, recipe = data.splits["test"], run.recipe()
     predictions = predict_split(model, test, data.info.class_names, recipe.batch_size)
-    metrics = classification_scores(predictions.labels, predictions.probabilities)
+    metrics = classification_scores(predictions.labels, predictions.probabilities, test.facts(["group"])["group"])
     metrics |= _parameters(model, recipe)
     metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels)
     if run.finished and run.metrics()["num_examples"] == metrics["num_examples"]:
@@ -110,7 +110,7 @@ def _vote_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, vote
     if single.ids != list(test.facts(["id"])["id"]):
         raise RunFolderError(f"{run.path / 'predictions.csv'} is of other examples: evaluate once without --vote.")
     voted = predict_by_vote(model, test, data.info.class_names, run.recipe().batch_size, by_heat=vote == "cam")
-    scores = classification_scores(voted.labels, voted.probabilities)
+    scores = classification_scores(voted.labels, voted.probabilities, test.facts(["group"])["group"])
     paired = paired_difference(single.predicted == single.labels, voted.predicted == voted.labels)
     difference = {"top1": paired.difference, "interval": paired.interval, "gained": paired.gained, "lost": paired.lost}
     metrics["votes"] = metrics.get("votes", {}) | {vote: {**scores, "difference": difference}}

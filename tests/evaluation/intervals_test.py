@@ -3,22 +3,76 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
-from keras_sketch.evaluation.intervals import average_scores, bootstrap_intervals, paired_difference, wilson_interval
-
-
-def wilson_by_hand(successes, trials, z=1.959963984540054):
-    share = successes / trials
-    centre = share + z**2 / (2 * trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    scale = 1 + z**2 / trials
-    return (centre - half) / scale, (centre + half) / scale
+from keras_sketch.evaluation.intervals import (
+    average_scores,
+    bootstrap_intervals,
+    effective_size,
+    paired_difference,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (3, 10), (88, 100), (2000, 2000), (7, 1_000_000)])
-def test_wilson_agrees_with_its_formula(successes, trials):
-    assert wilson_interval(successes, trials) == pytest.approx(wilson_by_hand(successes, trials), abs=1e-9)
+def test_wilson_agrees_with_scipy(successes, trials):
+    expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def grouped(rng, count, members, spread):
+    """Groups whose own accuracies differ: hits and names."""
+    accuracies = np.clip(rng.normal(0.7, spread, count), 0, 1)
+    return (rng.random((count, members)) < accuracies[:, None]).ravel(), np.repeat(np.arange(count), members)
+
+
+def test_copies_count_once_and_independent_examples_fully():
+    hits = np.random.default_rng(0).random(300) < 0.7
+    copies, names = np.repeat(hits, 5), np.repeat(np.arange(300), 5)
+    assert effective_size(copies, names) == pytest.approx(300, rel=0.01)
+    assert effective_size(hits, np.arange(300)) == pytest.approx(300, rel=0.01)
+    assert effective_size(np.ones(50, bool), np.arange(50) // 5) == 10
+    assert effective_size(hits[:5], np.zeros(5)) == 1
+
+
+def test_the_effective_size_agrees_with_drawing_groups_again():
+    rng = np.random.default_rng(1)
+    hits, names = grouped(rng, 60, 6, 0.25)
+    means = hits.reshape(60, 6).mean(axis=1)
+    drawn = means[rng.integers(0, 60, (4000, 60))].mean(axis=1)
+    share = hits.mean()
+    assert np.sqrt(share * (1 - share) / effective_size(hits, names)) == pytest.approx(drawn.std(), rel=0.1)
+
+
+def test_intervals_over_groups_hold_the_truth():
+    rng = np.random.default_rng(2)
+    truth = np.clip(rng.normal(0.7, 0.25, 1_000_000), 0, 1).mean()
+    held = {"groups": 0, "examples": 0}
+    for _ in range(300):
+        hits, names = grouped(rng, 40, 6, 0.25)
+        for kind, size in (("groups", effective_size(hits, names)), ("examples", len(hits))):
+            low, high = wilson_interval(hits.mean() * size, size)
+            held[kind] += low <= truth <= high
+    assert held["groups"] / 300 > 0.91 > held["examples"] / 300
+
+
+def test_the_bootstrap_over_groups_agrees_with_drawing_groups_again():
+    rng = np.random.default_rng(3)
+    labels, names = np.repeat(rng.integers(0, 3, 50), 6), np.repeat(np.arange(50), 6)
+    wrong = np.repeat(rng.random(50) < 0.3, 6)
+    predicted = np.where(wrong, (labels + 1) % 3, labels)
+    resampled = []
+    for _ in range(800):
+        chosen = (rng.integers(0, 50, 50)[:, None] * 6 + np.arange(6)).ravel()
+        resampled.append(
+            precision_recall_fscore_support(labels[chosen], predicted[chosen], average="macro", zero_division=0)[2]
+        )
+    low, high = bootstrap_intervals(labels, predicted, 3, resamples=4000, groups=names)["f1"]
+    expected = np.percentile(resampled, [2.5, 97.5])
+    assert high - low == pytest.approx(expected[1] - expected[0], rel=0.15)
+    alone = bootstrap_intervals(labels, predicted, 3, resamples=4000)["f1"]
+    assert high - low > 1.7 * (alone[1] - alone[0])
 
 
 def test_wilson_of_a_textbook_example():

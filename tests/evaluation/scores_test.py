@@ -41,7 +41,7 @@ def test_scores_agree_with_scikit_learn(num_classes):
 
 def test_keys_and_intervals():
     scores = classification_scores(*predictions(100, 8))
-    assert list(scores) == [*KEYS, "num_examples", "intervals"]
+    assert list(scores) == [*KEYS, "num_examples", "num_groups", "intervals"]
     assert scores["num_examples"] == 100
     assert set(scores["intervals"]) == set(KEYS)
     for key, (low, high) in scores["intervals"].items():
@@ -106,3 +106,15 @@ def test_a_metric_that_is_not_finite_leaves_the_old_file(tmp_path):
     with pytest.raises(BadDataError, match="not a finite number"):
         write_metrics(tmp_path / "metrics.json", {"top1": np.float64("nan")})
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"top1": 0.5}
+
+
+def test_siblings_widen_every_interval():
+    labels, probabilities = predictions(200, 8)
+    labels, probabilities = np.repeat(labels, 4), np.repeat(probabilities, 4, axis=0)
+    groups = [f"photo {index // 4}" for index in range(800)]
+    alone, grouped = (classification_scores(labels, probabilities, names) for names in (None, groups))
+    assert (alone["num_groups"], grouped["num_groups"]) == (800, 200)
+    assert {key: alone[key] for key in KEYS} == {key: grouped[key] for key in KEYS}
+    for key in KEYS:
+        widths = [np.diff(scores["intervals"][key])[0] for scores in (alone, grouped)]
+        assert widths[1] == pytest.approx(2 * widths[0], rel=0.25)

@@ -8,6 +8,7 @@ import pkgutil
 from keras_sketch.errors import UnknownNameError
 from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
 from keras_sketch.recipes.recipe_file import read_recipe, write_recipe
+from keras_sketch.recipes.validation import check_recipe
 
 __all__ = [
     "Augmentation",
@@ -15,12 +16,13 @@ __all__ = [
     "Recipe",
     "Stage",
     "all_recipes",
+    "check_recipe",
     "find_recipe",
     "list_recipes",
     "read_recipe",
     "write_recipe",
 ]
-_NO_TABLES = ("recipe", "recipe_file")
+_NO_TABLES = ("recipe", "recipe_file", "validation")
 
 
 def all_recipes() -> dict[str, Recipe]:

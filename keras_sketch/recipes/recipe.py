@@ -190,6 +190,8 @@ class Recipe:
     def from_dict(cls, values: Mapping) -> Recipe:
         """Builds the recipe that `to_dict` described."""
         published, augmentation = values["published"], values["augmentation"]
+        if isinstance(values["classes"], str):
+            raise TypeError(f"classes is not a list but {values['classes']!r}")
         return cls(
             **{
                 **values,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.models.table import backbone
-from keras_sketch.recipes import Recipe, find_recipe
+from keras_sketch.recipes import Recipe, check_recipe, find_recipe
 
 
 def choose_recipe(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
@@ -22,16 +22,14 @@ def choose_recipe(recipe: str | None, dataset: str | None, *changes: dict) -> Re
     chosen = find_recipe(recipe, dataset or "doodles")
     if dataset and dataset != chosen.dataset:
         raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
+    check_recipe(chosen)
     given = {name: value for group in changes for name, value in group.items() if value is not None}
-    for name, least in {"epochs": 1, "batch_size": 1, "image_size": 1, "per_class": 1, "seed": 0}.items():
-        if not least <= given.get(name, least) < 2**32:
-            raise InvalidArgumentError(name, f"at least {least} and below 2^32", given[name])
-    if len(set(given.get("classes", "ab"))) < 2:
-        raise InvalidArgumentError("classes", "at least two names", ", ".join(given["classes"]))
     row = backbone(given.get("model", chosen.model))
     if "weights" not in given and chosen.weights == "imagenet" and not row.is_application:
         given["weights"] = "none"
     if given.get("weights") == "none":
         del given["weights"]
         chosen = chosen.from_scratch()
-    return chosen.with_changes(**given)
+    changed = chosen.with_changes(**given)
+    check_recipe(changed)
+    return changed

@@ -61,7 +61,7 @@ def train(
         learning_rate: Rate of the last stage; those before it change by the same factor.
         train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
             those before it are frozen.
-        policy: A KerasCV augmentation policy (such as rand_augment) before the recipe's own; its draws do not repeat.
+        policy: A KerasCV augmentation policy, such as grid_mask, after the recipe's changes; its draws do not repeat.
         seed: Of the weights, the order and the augmentation.
         devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
         precision: Of the arithmetic; weights are float32.
@@ -85,10 +85,6 @@ def train(
         dict(classes=names or None, seed=seed, weights=weights),
         dict(epochs=epochs, learning_rate=learning_rate, train_from=train_from, policy=policy),
     )
-    if deterministic and chosen.augmentation.policy:
-        raise InvalidArgumentError(
-            "deterministic", "no policy: KerasCV's draws do not repeat", chosen.augmentation.policy
-        )
     if precision not in get_args(Precision):
         raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
     run = RunFolder(output_dir or Path("runs") / chosen.name)

@@ -43,6 +43,7 @@ def tune(
     max_bad: float | None = None,
     weights: str | None = None,
     image_size: int | None = None,
+    train_from: str | None = None,
     optimizers: tuple[str, ...] = Sweep.optimizers,
     learning_rates: tuple[float, ...] = Sweep.learning_rates,
     decays: tuple[float, ...] = Sweep.decays,
@@ -68,6 +69,8 @@ def tune(
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
         weights: "imagenet", "none", or a .weights.h5 file of the same network to start from.
         image_size: Side of the images in pixels.
+        train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
+            those before it are frozen.
         optimizers: Tried first, at the recipe's learning rate; sgd at ten times that of the others.
         learning_rates: Tried next, each with every decay.
         decays: The rate is divided by 1 + decay * step.
@@ -90,7 +93,8 @@ def tune(
         recipe,
         dataset,
         dict(model=model, config=config, per_class=per_class, split=split, image_size=image_size),
-        dict(classes=split_names(classes) or None, seed=seed, weights=weights, epochs=epochs),
+        dict(classes=split_names(classes) or None, seed=seed, weights=weights),
+        dict(epochs=epochs, train_from=train_from),
     )
     sweep = _sweep(optimizers, learning_rates, decays, batch_sizes, trial_epochs)
     folder = SweepFolder(output_dir or Path("runs") / f"tune-{chosen.name}")

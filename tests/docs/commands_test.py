@@ -1,4 +1,4 @@
-"""Every command and every piece of Python in the README is run, on small data and for one epoch."""
+"""Every command and every piece of Python in the pages is run, on small data and for one epoch."""
 
 import re
 import shlex
@@ -14,21 +14,26 @@ from keras_sketch import cli
 from keras_sketch.drawing import draw_doodle
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    return [block for page in PAGES for block in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)]
 
 
 def commands():
     return [line for block in blocks("sh") for line in block.splitlines()]
 
 
+SMALL_NETWORK = ["--model", "sketch_cnn", "--weights", "none", "--image-size", "32"]
+SMALL_SWEEP = (
+    "--optimizers adam --learning-rates 0.001,0.01 --decays 0 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
+)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder that has what the README's user has."""
+    """A folder that has what a reader of the pages has."""
     folder = tmp_path_factory.mktemp("home")
     for kind in ("quickdraw", "downloads"):
         (folder / kind).mkdir()
@@ -42,6 +47,12 @@ def home(tmp_path_factory):
         for number in range(60):
             image = np.random.default_rng(number).integers(0, 255, (20, 30, 3), "uint8")
             cv2.imwrite(str(folder / "my_images" / name / f"{number}.png"), image)
+    for name, wnid in {"bell": "n02824448", "cat": "n02121620"}.items():
+        rendering = folder / "sketchy" / "256x256" / "sketch" / "tx_000000000000" / name
+        rendering.mkdir(parents=True)
+        for number in range(120):
+            image = np.random.default_rng(number).integers(0, 255, (20, 20, 3), "uint8")
+            cv2.imwrite(str(rendering / f"{wnid}_{number // 2}-{number % 2 + 1}.png"), image)
     cv2.imwrite(str(folder / "drawing.png"), np.full((40, 40), 255, "uint8"))
     return folder
 
@@ -56,6 +67,10 @@ def run(command, monkeypatch):
             arguments += ["--per-class", "50"]
         if "quickdraw" in arguments and "--manual-dir" not in arguments:
             arguments += ["--manual-dir", "downloads"]
+        if "sketchy" in arguments:
+            arguments += SMALL_NETWORK
+    if arguments[0] == "tune":
+        arguments += [*SMALL_NETWORK, *SMALL_SWEEP, "--data-dir", "data"]
     monkeypatch.setattr(sys, "argv", [words[0], *arguments])
     (cli.train_main if front_door else cli.main)()
 
@@ -68,7 +83,9 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
             subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
         else:
             run(command, monkeypatch)
-    assert {path.parent.name for path in home.glob("runs/*/report.md")} == {"doodles", "quickdraw", "bitmaps", "folder"}
+    assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
+        *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
+    }
     assert (home / "served" / "saved_model.pb").is_file()
     names = {}
     for block in blocks("python"):

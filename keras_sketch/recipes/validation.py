@@ -1,0 +1,40 @@
+"""What a recipe may hold, wherever it comes from."""
+
+from __future__ import annotations
+
+import math
+
+from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.recipes.recipe import Recipe
+
+_LARGEST = 2**32
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Checks the values of a recipe before anything is done with it.
+
+    The optimizers', schedules' and augmentations' own values are checked where these are made.
+
+    Raises:
+        InvalidArgumentError: A number that is out of range, no stage, or a single class.
+    """
+    if not recipe.stages:
+        raise InvalidArgumentError("stages", "at least one", recipe.stages)
+    for stage in recipe.stages:
+        _check("epochs", "at least 1 and below 2^32", stage.epochs, 1 <= stage.epochs < _LARGEST)
+        rate = stage.learning_rate
+        _check("learning_rate", "a positive number", rate, math.isfinite(rate) and rate > 0)
+    for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():
+        value = getattr(recipe, name)
+        _check(name, f"at least {least} and below 2^32", value, value is None or least <= value < _LARGEST)
+    smoothing = recipe.label_smoothing
+    _check("label_smoothing", "at least 0 and below 1", smoothing, 0 <= smoothing < 1)
+    several = not recipe.classes or len(set(recipe.classes)) > 1
+    _check("classes", "at least two names", ", ".join(recipe.classes), several)
+    for name, share in (recipe.published.figures if recipe.published else {}).items():
+        _check(f"published figure {name}", "a share in 0..1", share, 0 <= share <= 1)
+
+
+def _check(name: str, allowed: str, received: object, right: bool) -> None:
+    if not right:
+        raise InvalidArgumentError(name, allowed, received)

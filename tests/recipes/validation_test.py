@@ -1,0 +1,35 @@
+import dataclasses
+
+import pytest
+
+from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.recipes import Published, all_recipes, check_recipe
+
+RECIPE = all_recipes()["sketchy"]
+
+
+def last_stage(**changes):
+    return {"stages": (*RECIPE.stages[:-1], dataclasses.replace(RECIPE.stages[-1], **changes))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": ()}, "stages"),
+        (last_stage(epochs=0), "epochs"),
+        (last_stage(learning_rate=0.0), "learning_rate"),
+        (last_stage(learning_rate=float("nan")), "learning_rate"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"image_size": -1}, "image_size"),
+        ({"per_class": 0}, "per_class"),
+        ({"patience": -1}, "patience"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**32}, "seed"),
+        ({"label_smoothing": 5.0}, "label_smoothing"),
+        ({"classes": ("cat", "cat")}, "at least two names"),
+        ({"published": Published("paper", {"top1": 35.4})}, "published figure top1"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        check_recipe(dataclasses.replace(RECIPE, **changes))

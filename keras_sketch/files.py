@@ -20,7 +20,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
         mode: `"w"` (UTF-8, newlines as written) or `"wb"`.
 
     Raises:
-        OSError: As the file system says; `path` is then as it was before.
+        OSError: As the file system says, with the name `path`; that file is then as it was before.
     """
     path = Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
@@ -37,10 +37,24 @@ def temporary_sibling(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a path beside `path`, on the same disk and with the same suffix, and removes what is left there at the end.
 
     For writers that take a path: let them write there, then rename.
+
+    Raises:
+        OSError: As the file system says; one about the temporary path names `path` instead.
     """
     path = Path(path)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = None
     try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         yield folder / path.name
+    except OSError as error:
+        if not _is_below(error.filename, path.with_name(f".{path.name}.")):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_below(name: object, prefix: Path) -> bool:
+    """Whether an error's file name begins with this path, relative or not."""
+    return isinstance(name, str | Path) and os.path.abspath(name).startswith(os.path.abspath(prefix))

@@ -37,7 +37,7 @@ def accuracy_by(
     """Returns the accuracy of each value's examples, the most frequent value first.
 
     Every example is in exactly one row. Values with fewer than `min_count` examples are pooled in a last row, unless
-    there is only one of them.
+    there is only one of them. The intervals take the examples for independent, also where they come in groups.
 
     Args:
         values: N values, the fact of each example.

@@ -60,7 +60,7 @@ def draw_curves_together(path: str | os.PathLike, histories: Mapping[str, Sequen
                 handles.append(handle)
         axes.set_title(title, fontsize=11)
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(color="0.9", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -80,7 +80,8 @@ def _draw_run(axes: Axes, history: Sequence[Mapping], key: str, scale: float, ru
         axes.plot(epochs, training, **style)
     else:
         axes.plot(epochs, validation, **style)
-        axes.plot(epochs, training, color=colour, linestyle=":", linewidth=1.2)
+        dash = "_" if len(history) == 1 else ""  # One epoch has no line.
+        axes.plot(epochs, training, color=colour, linestyle=":", linewidth=1.2, marker=dash, markersize=12)
     return Line2D([], [], **style)
 
 

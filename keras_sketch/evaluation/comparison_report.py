@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_sketch.evaluation.comparison import (
@@ -27,6 +26,10 @@ from keras_sketch.recipes.recipe import Published
 _INTERVALS = (
     "95 % intervals: Wilson's for top-1 and top-5, bootstrap for the averages, Agresti and Min's for paired "
     "differences. They say what the choice of test examples leaves to chance, not what another training run would give."
+)
+_GROUPS = (
+    "Where test examples come in groups that resemble each other, the scores' intervals allow for it and those of "
+    "paired differences do not"
 )
 _DIFFERENCES = "Beside a published figure stands the difference in percentage points, ours minus theirs."
 _LINKED = ("report.md", "confusion.png", "curves.png", "gradcam.png")
@@ -60,6 +63,7 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
     ]
     notes = _notes(runs, sources)
     _draw(folder, runs)
+    copied, augmentations = _augmentations(folder, runs)
     parts = [
         f"# {_title(runs)}",
         *(_markdown(each) for each in tables),
@@ -67,11 +71,14 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
         _picture("Precision, recall and F1", "scores.png"),
         _picture("Learning curves", "curves.png"),
         _picture("Confusion", "confusions.png"),
-        *_augmentations(folder, runs),
+        *augmentations,
         _links(folder, runs),
     ]
     with atomic_write(folder / "report.md") as stream:
         stream.write("\n\n".join(part for part in parts if part) + "\n")
+    for old in folder.glob("augmentation-*.png"):
+        if old.name not in copied:
+            old.unlink()
     return "\n\n".join([*(f"{each.title}\n{_plain(each)}" for each in tables), *notes])
 
 
@@ -102,7 +109,13 @@ def _notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[st
     old = [run.name for run in runs if "parameters" not in run.scores]
     if old:
         notes.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
-    return [*notes, _INTERVALS, *([_DIFFERENCES] if sources else [])]
+    grouped = [run.name for run in runs if _in_groups(run.scores)]
+    allowed = [f"{_GROUPS} ({', '.join(grouped)})."] if grouped else []
+    return [*notes, _INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
+
+
+def _in_groups(scores: Mapping) -> bool:
+    return scores.get("num_groups", scores["num_examples"]) < scores["num_examples"]
 
 
 def _draw(folder: Path, runs: Sequence[ComparedRun]) -> None:
@@ -126,11 +139,13 @@ def _picture(title: str, name: str) -> str:
     return f"## {title}\n\n![{title}]({name})"
 
 
-def _augmentations(folder: Path, runs: Sequence[ComparedRun]) -> list[str]:
-    """Copies the runs' pictures of training images into the folder, each data set and augmentation once."""
-    lines, shown = [], []
-    for old in folder.glob("augmentation-*.png"):
-        old.unlink()
+def _augmentations(folder: Path, runs: Sequence[ComparedRun]) -> tuple[list[str], list[str]]:
+    """Copies the runs' pictures of training images into the folder, each data set and augmentation once.
+
+    Returns:
+        The files' names, and the parts of the report that show them.
+    """
+    names, lines, shown = [], [], []
     for run in runs:
         picture, recipe = run.folder / "augmentation.png", run.recipe
         what = (
@@ -145,19 +160,18 @@ def _augmentations(folder: Path, runs: Sequence[ComparedRun]) -> list[str]:
             continue
         shown.append(what)
         name = f"augmentation-{len(shown)}.png"
-        shutil.copyfile(picture, folder / name)
+        with atomic_write(folder / name, "wb") as stream:
+            stream.write(picture.read_bytes())
+        names.append(name)
         lines.append(f"{escape(run.name)}:\n\n![Training images of {escape(run.name)}]({name})")
-    return ["## Training images before and after inversion and augmentation", *lines] if lines else []
+    title = ["## Training images before and after inversion and augmentation"] if lines else []
+    return names, title + lines
 
 
 def _links(folder: Path, runs: Sequence[ComparedRun]) -> str:
     lines = []
     for run in runs:
         target = Path(os.path.relpath(run.folder, folder)).as_posix()
-        files = [
-            name
-            for name in ("report.md", "confusion.png", "curves.png", "gradcam.png")
-            if (run.folder / name).is_file()
-        ]
+        files = [name for name in _LINKED if (run.folder / name).is_file()]
         lines.append(f"- {escape(run.name)}: " + ", ".join(f"[{name}](<{target}/{name}>)" for name in files))
     return "## The runs\n\n" + "\n".join(lines)

@@ -74,7 +74,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
 
     Half an example is added to each of the four cells (both right, one, the other, none) before Wald's formula is
     applied (Agresti and Min 2005, Statistics in Medicine 24:729, section 2), so that the interval has a width also
-    where the two agree throughout.
+    where the two agree throughout. It takes the examples for independent, also where they come in groups.
 
     Args:
         first: Bools [N], whether each example was recognized, N at least 1.

@@ -74,14 +74,14 @@ def published_note(number: int, row: Published, scores: Mapping) -> str:
         text += f" Our top-1 is {abs(difference):.2f} points {'higher' if difference >= 0 else 'lower'}; "
         text += f"the published figure lies {place} our interval."
     if row.note:
-        text += f" {not_like_for_like(row)}"
+        text += f" {escape(not_like_for_like(row))}"
     return text
 
 
 def not_like_for_like(row: Published) -> str:
-    """Returns the sentence that says how the data of published figures differ from ours."""
-    note = escape(row.note).rstrip(".")
-    return f"It was measured on other data or another split, so this is no like-for-like comparison: {note}."
+    """Returns the sentence that says what published figures were measured on, as plain text."""
+    note = row.note.rstrip(".")
+    return f"Its data and split: {note}. Where ours differ, this is no like-for-like comparison."
 
 
 def vote_section(scores: Mapping) -> str:

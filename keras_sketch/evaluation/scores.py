@@ -15,6 +15,8 @@ from keras_sketch.evaluation.intervals import bootstrap_intervals, effective_siz
 from keras_sketch.evaluation.ranking import check_predictions, top_k, true_class_ranks
 from keras_sketch.files import atomic_write
 
+_SCORES = ("top1", "top5", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted")
+
 
 def classification_scores(
     labels: np.ndarray,
@@ -69,6 +71,18 @@ def classification_scores(
     bootstrapped = bootstrap_intervals(labels, predicted, num_classes, resamples, seed, drawn)
     intervals |= {key: list(bootstrapped[key]) for key in scores if key in bootstrapped}
     return {**scores, "num_examples": total, "num_groups": num_groups, "intervals": intervals}
+
+
+def missing_scores(metrics: Mapping) -> list[str]:
+    """Returns which keys of `classification_scores` that reports need are not in a `metrics.json`, or in its votes."""
+    parts = {"": metrics, **{f"votes.{name}.": vote for name, vote in metrics.get("votes", {}).items()}}
+    missing = []
+    for prefix, part in parts.items():
+        wanted = ("num_examples", *_SCORES, "intervals", *(["difference"] if prefix else []))
+        missing += [f"{prefix}{key}" for key in wanted if key not in part]
+        intervals = part.get("intervals", _SCORES)
+        missing += [f"{prefix}intervals.{key}" for key in _SCORES if key not in intervals]
+    return missing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -37,14 +37,15 @@ def draw_optimizers(path: str | os.PathLike, histories: Mapping[str, Sequence[Ma
             colour, epochs = _COLOURS[index % len(_COLOURS)], range(1, len(rows) + 1)
             label = f"{name}, validation" if rows else f"{name}: failed"
             training, validation = ([scale * row[each] for row in rows] for each in (key, f"val_{key}"))
-            axes.plot(epochs, training, color=colour, linewidth=1, linestyle="--")
+            dash = "_" if len(rows) == 1 else ""  # One epoch has no line.
+            axes.plot(epochs, training, color=colour, linewidth=1, linestyle="--", marker=dash, markersize=12)
             axes.plot(
                 epochs, validation, color=colour, linewidth=2, marker=_MARKERS[index % 7], markersize=5, label=label
             )
         axes.plot([], [], color=GREY, linewidth=1, linestyle="--", label="training")
         axes.set_title(title, fontsize=11)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _tidy(axes, [row[each] for rows in histories.values() for row in rows for each in (key, f"val_{key}")])
         if position == 1:
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)

@@ -87,7 +87,7 @@ class Published:
     Attributes:
         source: Where it was published.
         figures: Shares in 0..1, by the names of `metrics.json`.
-        note: How its data or split differ from ours.
+        note: On what data and split it was measured.
     """
 
     source: str

@@ -43,7 +43,8 @@ def evaluate(run: str, data_dir: str | None = None, vote: str | None = None) -> 
         What `metrics.json` holds: `top1`, `top5`, `precision`, ... in 0..1; the vote's own under `votes`.
 
     Raises:
-        RunFolderError: No finished run there.
+        RunFolderError: No finished run there, one without an epoch in `history.csv`, or, for a vote, one whose
+            `metrics.json` or `predictions.csv` must be written anew first.
         UnknownNameError: No such way to vote.
         MissingDataError: The data that it was trained on, as prepared, is gone.
     """
@@ -51,16 +52,23 @@ def evaluate(run: str, data_dir: str | None = None, vote: str | None = None) -> 
         raise UnknownNameError("vote", vote, _VOTES)
     start_tensorflow()
     from keras_sketch.data import reopen_dataset
+    from keras_sketch.evaluation.scores import missing_scores
     from keras_sketch.training.history import read_history
 
     folder = RunFolder(run)
     folder.check_finished()
-    recipe = folder.recipe()
+    recipe, history = folder.recipe(), read_history(folder.path / "history.csv")
+    if not history:
+        raise RunFolderError(f"{folder.path / 'history.csv'} has no epoch. Put the file of the training back.")
+    if vote is not None and missing_scores(folder.metrics()):
+        raise RunFolderError(
+            f"{folder.path / 'metrics.json'} was written by another version: evaluate once without --vote."
+        )
     model = open_classifier(folder.path)
     data = reopen_dataset(folder.settings()["data"], recipe.image_size, recipe.resize, data_dir)
     with damaged_data_named(data.info):
         if vote is None:
-            metrics = evaluate_and_report(model, data, folder, read_history(folder.path / "history.csv"))
+            metrics = evaluate_and_report(model, data, folder, history)
         else:
             metrics = _vote_and_report(model, data, folder, vote)
     print(folder.path / "report.md")
@@ -70,15 +78,16 @@ def evaluate(run: str, data_dir: str | None = None, vote: str | None = None) -> 
 def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, history: list[dict]) -> dict:
     """Writes `predictions.csv`, `metrics.json`, the pictures and, last, `report.md`; returns the metrics."""
     from keras_sketch.evaluation.predictions_csv import write_predictions
-    from keras_sketch.evaluation.scores import classification_scores, write_metrics
+    from keras_sketch.evaluation.scores import classification_scores, missing_scores, write_metrics
 
     test, recipe = data.splits["test"], run.recipe()
     predictions = predict_split(model, test, data.info.class_names, recipe.batch_size)
     metrics = classification_scores(predictions.labels, predictions.probabilities, test.facts(["group"])["group"])
     metrics |= _parameters(model, recipe)
     metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels)
-    if run.finished and run.metrics()["num_examples"] == metrics["num_examples"]:
-        metrics |= {key: value for key, value in run.metrics().items() if key == "votes"}
+    earlier = run.metrics() if run.finished else {}
+    if not missing_scores(earlier) and earlier["num_examples"] == metrics["num_examples"]:
+        metrics |= {key: value for key, value in earlier.items() if key == "votes"}
     write_predictions(run.path / "predictions.csv", predictions)
     write_metrics(run.path / "metrics.json", metrics)
     write_pictures(model, data, predictions, history, recipe, run.path)

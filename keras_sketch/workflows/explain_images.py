@@ -45,6 +45,8 @@ def explain(
             go together.
     """
     picture = Path(output or f"{method}.png")
+    if picture.is_dir():
+        raise InvalidArgumentError("output", "the picture to write, not a folder", str(picture))
     if not picture.absolute().parent.is_dir():
         raise MissingDataError(f"The folder of {picture} does not exist. Make it, or choose another --output.")
     if method == "channels" and (faithfulness or class_name is not None):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_sketch.errors import InvalidArgumentError, RunFolderError
+from keras_sketch.errors import InvalidArgumentError, KerasSketchError, RunFolderError
 from keras_sketch.workflows.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def report(runs: tuple[str, ...], output_dir: str = "report") -> Path:
         The report's path.
 
     Raises:
-        RunFolderError: One of them holds no finished run, or the folder holds a run or cannot be written.
+        RunFolderError: One of them holds no finished run or one of another version, or the folder holds a run or
+            cannot be written.
     """
     folders = list({Path(run).resolve(): Path(run) for run in runs}.values())
     if not folders:
@@ -39,7 +40,7 @@ def report(runs: tuple[str, ...], output_dir: str = "report") -> Path:
         output.mkdir(parents=True, exist_ok=True)
         print(write_comparison(output, compared))
     except OSError as error:
-        if isinstance(error, RunFolderError):
+        if isinstance(error, KerasSketchError):
             raise
         raise RunFolderError(f"Cannot write {output}: {error.strerror}. Choose another --output-dir.") from error
     print(f"\n{output / 'report.md'}")
@@ -49,10 +50,17 @@ def report(runs: tuple[str, ...], output_dir: str = "report") -> Path:
 def _read(folder: Path, name: str) -> ComparedRun:
     from keras_sketch.evaluation.comparison import ComparedRun
     from keras_sketch.evaluation.predictions_csv import read_predictions
+    from keras_sketch.evaluation.scores import missing_scores
     from keras_sketch.training.history import read_history
 
     run = RunFolder(folder)
     scores, recipe = run.metrics(), run.recipe()
+    missing = missing_scores(scores)
+    if missing:
+        raise RunFolderError(
+            f"{folder / 'metrics.json'} was written by another version (no {', '.join(missing)}): "
+            f"`keras-sketch evaluate {folder}` writes it anew."
+        )
     class_names = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
     return ComparedRun(
         name=name,

@@ -17,6 +17,7 @@ from keras_sketch.evaluation.comparison import (
 )
 from keras_sketch.evaluation.comparison_report import write_comparison
 from keras_sketch.evaluation.intervals import paired_difference
+from keras_sketch.evaluation.markdown import escape
 from keras_sketch.evaluation.predictions import RankedPredictions
 from keras_sketch.evaluation.ranking import top_k
 from keras_sketch.evaluation.scores import classification_scores
@@ -172,3 +173,26 @@ def test_a_published_figure_in_percent_is_refused(tmp_path):
     with pytest.raises(InvalidArgumentError, match="share in 0..1"):
         write_comparison(tmp_path, [compared("a", tmp_path, published=Published("A paper", {"top1": 50}))])
     assert not list(tmp_path.iterdir())
+
+
+def test_test_examples_in_groups_are_named(tmp_path):
+    alone, grouped = compared("alone", tmp_path), compared("in groups", tmp_path)
+    assert "come in groups" not in write_comparison(tmp_path, [alone])
+    grouped.scores["num_groups"] = 20
+    assert "those of paired differences do not (in groups)." in write_comparison(tmp_path, [alone, grouped])
+
+
+def test_notes_are_escaped_once_and_only_in_markdown(tmp_path):
+    paper = Published("A_paper", {"top1": 0.5}, "its own_split")
+    assert "Its data and split: its own_split." in write_comparison(
+        tmp_path, [compared("a", tmp_path, published=paper)]
+    )
+    assert f"Its data and split: {escape('its own_split')}." in (tmp_path / "report.md").read_text()
+
+
+def test_a_report_that_fails_keeps_the_earlier_pictures(tmp_path):
+    (tmp_path / "augmentation-9.png").touch()
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(IsADirectoryError, match="report.md'$"):
+        write_comparison(tmp_path, [compared("a", tmp_path)])
+    assert (tmp_path / "augmentation-9.png").exists()

@@ -53,7 +53,7 @@ def test_a_published_figure_stands_beside_ours(tmp_path, figure, place):
     ]
     text, _ = report(tmp_path, published=published)
     assert f"the published figure lies {place} our interval" in text
-    assert "no like-for-like comparison: its own split." in text
+    assert "Its data and split: its own split. Where ours differ, this is no like-for-like comparison." in text
     assert text.count("like-for-like") == 1
     assert "| map |  |  |  | 25.00 % |" in text
 

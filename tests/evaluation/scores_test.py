@@ -11,7 +11,7 @@ from sklearn.metrics import (
 )
 
 from keras_sketch.errors import BadDataError
-from keras_sketch.evaluation.scores import class_scores, classification_scores, write_metrics
+from keras_sketch.evaluation.scores import class_scores, classification_scores, missing_scores, write_metrics
 
 KEYS = ["top1", "top5", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted"]
 
@@ -118,3 +118,12 @@ def test_siblings_widen_every_interval():
     for key in KEYS:
         widths = [np.diff(scores["intervals"][key])[0] for scores in (alone, grouped)]
         assert widths[1] == pytest.approx(2 * widths[0], rel=0.25)
+
+
+def test_what_reports_need_is_looked_for_in_metrics_and_votes():
+    scores = classification_scores(*predictions(50, 6), resamples=50)
+    assert missing_scores(scores) == []
+    assert missing_scores({**scores, "votes": {"cam": {**scores, "difference": {}}}}) == []
+    part = {"votes": {"cam": {**scores, "intervals": {}}}, **scores}
+    assert missing_scores(part)[:2] == ["votes.cam.difference", "votes.cam.intervals.top1"]
+    assert set(missing_scores({})) == {*KEYS, "num_examples", "intervals"}

@@ -18,6 +18,15 @@ def test_optimizers(tmp_path, picture, histories):
     picture(tmp_path / "optimizers.png")
 
 
+def test_ticks_stand_at_whole_epochs(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr("keras_sketch.evaluation.sweep_pictures.save_figure", lambda figure, _: figures.append(figure))
+    for count in (1, 2, 6):
+        draw_optimizers(tmp_path / "optimizers.png", {"adam": ROWS[:count]})
+        for axes in figures[-1].axes:
+            assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
 @pytest.mark.parametrize(
     "losses",
     [

@@ -152,3 +152,20 @@ def test_images_that_are_not_square_and_smaller_than_the_input(tmp_path):
     )  # fmt: skip
     metrics = evaluate(str(folder), vote="cam")
     assert metrics["votes"]["cam"]["num_examples"] == metrics["num_examples"] == len(read(folder, "predictions.csv"))
+
+
+def test_a_history_without_an_epoch_is_refused(copy):
+    (copy / "history.csv").write_text("")
+    before = (copy / "report.md").read_bytes()
+    with pytest.raises(RunFolderError, match="history.csv has no epoch"):
+        evaluate(str(copy))
+    assert (copy / "report.md").read_bytes() == before
+
+
+def test_the_metrics_of_another_version_are_written_anew(copy):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    old = {key: value for key, value in metrics.items() if key not in ("intervals", "num_examples")}
+    (copy / "metrics.json").write_text(json.dumps(old))
+    with pytest.raises(RunFolderError, match="another version: evaluate once without --vote"):
+        evaluate(str(copy), vote="crops")
+    assert evaluate(str(copy)) == metrics

@@ -63,13 +63,15 @@ def test_faithfulness_is_printed_for_each_map_and_for_those_that_know_nothing(ca
         assert float(low) <= float(difference) <= float(high)
 
 
-def test_what_cannot_be_done_is_refused_before_the_model_is_loaded():
+def test_what_cannot_be_done_is_refused_before_the_model_is_loaded(tmp_path):
     with pytest.raises(InvalidArgumentError, match="`faithfulness` must be left out with --method channels"):
         explain("nowhere", ["x.png"], method="channels", faithfulness=True)
     with pytest.raises(InvalidArgumentError, match="`class_name` must be left out with --method channels"):
         explain("nowhere", ["x.png"], method="channels", class_name="dog")
     with pytest.raises(MissingDataError, match="The folder of nowhere/x.png does not exist"):
         explain("nowhere", ["x.png"], output="nowhere/x.png")
+    with pytest.raises(InvalidArgumentError, match="`output` must be the picture to write, not a folder"):
+        explain("nowhere", ["x.png"], output=str(tmp_path))
 
 
 @pytest.mark.parametrize("method", ["gradcam", "channels"])

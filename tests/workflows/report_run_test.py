@@ -73,3 +73,25 @@ def test_names_are_as_short_as_they_can_be():
     assert _short_names([Path("/a/x"), Path("/b/y")]) == ["x", "y"]
     folders = [Path("/a/1/x"), Path("/b/1/x"), Path("/b/2/x"), Path("/x")]
     assert _short_names(folders) == ["a/1/x", "b/1/x", "2/x", "/x"]
+
+
+@pytest.mark.parametrize("lost", ["intervals", "f1"])
+def test_the_metrics_of_another_version(run, tmp_path, lost):
+    old = tmp_path / "old"
+    shutil.copytree(run, old, ignore=shutil.ignore_patterns("saved_model", "*.png"))
+    metrics = json.loads((old / "metrics.json").read_text())
+    del metrics[lost]
+    (old / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(
+        RunFolderError, match=rf"another version \(no {lost}\): `keras-sketch evaluate .*old` writes it"
+    ):
+        report((str(old),), output_dir=str(tmp_path / "report"))
+
+
+def test_an_error_with_a_message_for_the_user_keeps_it(run, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise MissingDataError("What is missing.")
+
+    monkeypatch.setattr("keras_sketch.evaluation.comparison_report.write_comparison", refuse)
+    with pytest.raises(MissingDataError, match="What is missing"):
+        report((str(run),), output_dir=str(tmp_path / "report"))

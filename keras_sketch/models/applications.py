@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -31,25 +32,32 @@ def application_features(name: str, row: Backbone, prepared, weights: str | os.P
         MissingDataError: The file is not there, or cannot be downloaded.
         BadDataError: The file is damaged or of another network.
     """
-    published = weights == "imagenet"
-    try:
-        network = row.load()(
-            include_top=False,
-            weights="imagenet" if published else None,
-            input_tensor=prepared,
-            input_shape=tuple(prepared.shape[1:]),
-            **row.arguments,
-        )
-    except Exception as error:
-        # For a failed download Keras raises a bare Exception, for a damaged one a ValueError.
-        if not published or (isinstance(error, TypeError | ValueError) and "corrupted" not in str(error)):
-            raise
-        raise _download_failed(name, error) from error
-    if weights is not None and not published:
+    published, shape = weights == "imagenet", tuple(prepared.shape[1:])
+    if published and row.scaling != "included":
+        network = _with_published_weights(name, row, input_tensor=prepared, input_shape=shape)
+    else:
+        network = row.load()(include_top=False, weights=None, input_tensor=prepared, input_shape=shape, **row.arguments)
+    if published and row.scaling == "included":
+        # Keras builds EfficientNet with one layer more for them; the graph is the same whatever the weights are here.
+        network.set_weights(_with_published_weights(name, row, input_shape=shape).get_weights())
+    elif weights is not None and not published:
         load_weight_file(network, name, weights, head_layers=(0, 1, row.head_layers))
-        _fold_second_scaling(network)
+    _fold_second_scaling(network)
     _scale_in_float32(network)
     return network.output
+
+
+def _with_published_weights(name: str, row: Backbone, **inputs) -> keras.Model:
+    try:
+        with warnings.catch_warnings():
+            # MobileNet's, for sides that it has no weights of its own for; those of 224 pixels serve.
+            warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
+            return row.load()(include_top=False, weights="imagenet", **inputs, **row.arguments)
+    except Exception as error:
+        # For a failed download Keras raises a bare Exception, for a damaged one a ValueError.
+        if isinstance(error, TypeError | ValueError) and "corrupted" not in str(error):
+            raise
+        raise _download_failed(name, error) from error
 
 
 def _download_failed(name: str, error: Exception) -> MissingDataError:
@@ -63,7 +71,7 @@ def _download_failed(name: str, error: Exception) -> MissingDataError:
 
 
 def _fold_second_scaling(network: keras.Model) -> None:
-    """Makes EfficientNet's published weights from a file give what `weights="imagenet"` gives.
+    """Makes EfficientNet's published weights give what Keras' own `weights="imagenet"` gives.
 
     The published `Normalization` holds standard deviations where its variances should be
     (github.com/tensorflow/tensorflow/issues/49930). For `weights="imagenet"`, and only then, Keras adds a layer that

@@ -10,7 +10,7 @@ from keras import layers
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.models.applications import application_features
 from keras_sketch.models.inputs import prepare_pixels
-from keras_sketch.models.table import Backbone, backbone
+from keras_sketch.models.table import Backbone, backbone, check_side
 from keras_sketch.models.weight_files import load_weight_file
 
 
@@ -28,8 +28,10 @@ def build_classifier(
         num_classes: Number of outputs, at least 2.
         input_shape: Height, width and channels (1 or 3); the model's own default when None.
         weights: None for random ones; `"imagenet"` for those that Keras publishes, which are downloaded once; or a
-            `.weights.h5` or `.h5` file. For a network of `keras.applications` the file is that network's, with its
-            head (which is not used) or without; for the others it is the very classifier's.
+            `.weights.h5`, `.h5` or `.keras` file. For a network of `keras.applications` the file is that network's,
+            with a head (which is not used) or without. For the others it is that of a classifier of the same name; its
+            head is used if it has as many classes, and stays random if it has more or fewer. Nothing else may be
+            missing or left over.
         light_on_dark: Whether images that are bright on the whole are inverted; None: as the network does by itself,
             that is, those for drawings do.
 
@@ -63,7 +65,7 @@ def build_classifier(
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(features)
     model = keras.Model(inputs, logits, name=name)
     if weights is not None and not row.is_application:
-        load_weight_file(model, f"{name} with {num_classes} classes", weights)
+        load_weight_file(model, f"{name} with {num_classes} classes", weights, head="logits")
     return model
 
 
@@ -71,8 +73,5 @@ def _input_shape(name: str, row: Backbone, input_shape: tuple | None) -> tuple[i
     shape = tuple(input_shape or row.input_shape)
     if len(shape) != 3 or shape[-1] not in (1, 3) or not all(isinstance(size, int) and size > 0 for size in shape):
         raise InvalidArgumentError("input_shape", "(height, width, channels) with 1 or 3 channels", input_shape)
-    if min(shape[:2]) < row.smallest:
-        raise InvalidArgumentError(
-            "input_shape", f"larger: {name} takes {row.smallest} x {row.smallest} and more", input_shape
-        )
+    check_side(name, min(shape[:2]))
     return shape

@@ -105,7 +105,7 @@ def _block_name(name: str, kind: type[keras.layers.Layer]) -> str | None:
 
 def _unknown(model: keras.Model, block: str) -> UnknownNameError:
     known = blocks(model)
-    hint = "`head` trains the output layer alone, `all` everything."
+    hint = "`head` trains the output layer alone, `all` everything. Give another block (--train-from)."
     if len(known) > 20:
         hint = f"From the input to the output: {', '.join(known)}. {hint}"
     return UnknownNameError(f"block of {model.name}", block, known, hint)

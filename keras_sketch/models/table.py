@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
 
-from keras_sketch.errors import UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,3 +163,21 @@ def backbone(name: str) -> Backbone:
     if name not in BACKBONES:
         raise UnknownNameError("model", name, BACKBONES)
     return BACKBONES[name]
+
+
+def check_side(name: str, side: int) -> None:
+    """Looks whether a network takes images of so many pixels.
+
+    Args:
+        name: A name from `list_models()`.
+        side: The shorter side, in pixels.
+
+    Raises:
+        UnknownNameError: No such model.
+        InvalidArgumentError: The images are too small for it.
+    """
+    smallest = backbone(name).smallest
+    if side < smallest:
+        raise InvalidArgumentError(
+            "image_size", f"larger (--image-size): {name} takes {smallest} x {smallest} pixels and more", side
+        )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import io
 import itertools
 import os
 import re
 import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -16,18 +20,26 @@ import numpy as np
 from keras_sketch.errors import BadDataError, MissingDataError
 
 
-def load_weight_file(network: keras.Model, name: str, path: str | os.PathLike[str], head_layers: tuple = (0,)) -> None:
+def load_weight_file(
+    network: keras.Model,
+    name: str,
+    path: str | os.PathLike[str],
+    head_layers: tuple[int, ...] = (0,),
+    head: str | None = None,
+) -> None:
     """Puts the weights of a file into a network; what the random layers' seeds are stays as it is.
 
-    Both of Keras' formats are read: the present one, `.weights.h5`, in which a layer's place follows from its type and
-    number, and the older `.h5` of weights or whole models, in which it follows from the order. Every weight must find
-    its place, and only those of the head may be left over.
+    Both of Keras' formats are read: the present one, `.weights.h5` and inside `.keras`, in which a layer's place
+    follows from its type and number, and the older `.h5` of weights or whole models, in which it follows from the
+    order. Every weight must find its place, and only those of the head may be left over.
 
     Args:
         network: The network, built.
         name: What to call it in errors.
         path: The file.
         head_layers: How many layers with weights the file may hold behind those of the network.
+        head: The network's output layer. Where the file's differs from it in the number of classes and in nothing
+            else, the layer stays as it is, and all others are loaded.
 
     Raises:
         MissingDataError: The file is not there.
@@ -35,21 +47,24 @@ def load_weight_file(network: keras.Model, name: str, path: str | os.PathLike[st
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingDataError(f"No weights at {path}. Give a .weights.h5 or .h5 file of {name}.")
+        raise MissingDataError(f"No weights at {path}. Give a .weights.h5, .h5 or .keras file of {name}.")
     weights = {id(weight) for weight in network.weights}
     seeds = [(v, keras.ops.convert_to_numpy(v)) for v in network.variables if id(v) not in weights]
     try:
-        with h5py.File(path) as stored:
+        with _opened(path) as stored:
             is_present_format = "layers" in stored
+            if head and _has_other_classes(network, head, stored["layers"] if is_present_format else stored):
+                network, head_layers = keras.Model(network.input, network.get_layer(head).input), (1,)
             if is_present_format:
                 problem = _misfit(network, stored["layers"], head_layers)
             else:
                 problem = _load_in_order(network, stored.get("model_weights", stored), head_layers)
         if is_present_format and problem is None:
             problem = _load_by_keras(network, path)
-    except (OSError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise BadDataError(
-            f"Cannot read the weights in {path}, the file is damaged or no HDF5 file: {error}"
+            f"Cannot read the weights in {path}, the file is damaged or holds none: {error}. "
+            f"Give a .weights.h5, .h5 or .keras file of {name}."
         ) from error
     if problem is None and not all(np.isfinite(weight).all() for weight in network.get_weights()):
         problem = "some of its numbers are not finite"
@@ -59,9 +74,21 @@ def load_weight_file(network: keras.Model, name: str, path: str | os.PathLike[st
         variable.assign(value)
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            content = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(content) as stored:
+            yield stored
+    else:
+        with h5py.File(path) as stored:
+            yield stored
+
+
 def _load_by_keras(network: keras.Model, path: Path) -> str | None:
-    if not path.name.endswith("weights.h5"):
-        return "Keras reads a file of this format only if its name ends in .weights.h5"
+    if not path.name.endswith(("weights.h5", ".keras")):
+        return "Keras reads a file of this format only if its name ends in .weights.h5 or .keras"
     try:
         with warnings.catch_warnings():
             # About containers in which Keras looks once more for what it did not find: the error says it.
@@ -75,20 +102,49 @@ def _load_by_keras(network: keras.Model, path: Path) -> str | None:
 
 def _misfit(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
     """Compares how many weights there are of each shape; Keras itself overlooks those that find no place."""
-    shapes = []
-
-    def collect(place, item):
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in place:
-            shapes.append(tuple(item.shape))
-
-    stored.visititems(collect)
-    held, wanted = collections.Counter(shapes), collections.Counter(tuple(weight.shape) for weight in network.weights)
+    held, wanted = _shapes_in(stored), _shapes_of(network.weights)
     for shape in wanted - held:
         return f"it needs {wanted[shape]} of shape {shape}, and the file holds {held[shape]}"
     surplus = (held - wanted).total()
     if surplus not in {2 * layers for layers in head_layers}:
         return f"it has {wanted.total()} weights, and the file holds {held.total()}"
     return None
+
+
+def _has_other_classes(network: keras.Model, head: str, stored: h5py.Group) -> bool:
+    """Says whether a file holds the network with another number of classes, by how many weights of each shape it has.
+
+    Args:
+        network: The network with its output layer.
+        head: The layer's name.
+        stored: Where the layers are.
+    """
+    layer = network.get_layer(head)
+    before = _shapes_of(network.weights) - _shapes_of(layer.weights)
+    held = _shapes_in(stored.get("model_weights", stored))
+    width, classes = layer.kernel.shape
+    theirs = [shape for shape in (held - before).elements() if len(shape) == 1]
+    return (
+        before <= held
+        and len(theirs) == 1
+        and theirs[0] != (classes,)
+        and held - before == collections.Counter([(width, *theirs[0]), theirs[0]])
+    )
+
+
+def _shapes_in(stored: h5py.Group) -> collections.Counter:
+    shapes = collections.Counter()
+
+    def collect(place, item):
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in place:
+            shapes[tuple(item.shape)] += 1
+
+    stored.visititems(collect)
+    return shapes
+
+
+def _shapes_of(weights: list[keras.Variable]) -> collections.Counter:
+    return collections.Counter(tuple(weight.shape) for weight in weights)
 
 
 def _load_in_order(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:

@@ -37,6 +37,11 @@ class Checkpoints:
     def __init__(self, folder: Path):
         self._folder = folder
 
+    @property
+    def exist(self) -> bool:
+        """Whether there is a state, whole or damaged."""
+        return bool(self._states())
+
     def save(self, model: keras.Model, place: Place, metadata: dict, extra: dict[str, np.ndarray]) -> None:
         """Writes the state of a compiled model at `place`, with further arrays, then removes the oldest."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +95,15 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], kinds: tuple[str,
         raise RunFolderError("The checkpoint belongs to another network, optimizer or version of Keras; start again.")
     for name, variable in variables.items():
         variable.assign(stored[name])
+    scalings = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
+    if scalings and "model" in kinds:
+        for layer in scalings:
+            # It computes with constants made of its weights (EfficientNet's scaling); assigning does not renew them.
+            layer.finalize_state()
+        # Nor does it in functions that are traced already.
+        model.make_train_function(force=True)
+        model.make_test_function(force=True)
+        model.make_predict_function(force=True)
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

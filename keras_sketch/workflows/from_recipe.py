@@ -24,7 +24,11 @@ def open_data(recipe: Recipe, data_dir: str | None, manual_dir: str | None, max_
 
 
 def build_network(
-    recipe: Recipe, info: DatasetInfo, precision: str = "float32", strategy: tf.distribute.Strategy | None = None
+    recipe: Recipe,
+    info: DatasetInfo,
+    precision: str = "float32",
+    strategy: tf.distribute.Strategy | None = None,
+    begun: bool = False,
 ) -> keras.Model:
     """Builds the recipe's network for the classes and the image shape of its data.
 
@@ -33,6 +37,8 @@ def build_network(
         info: Of the opened data.
         precision: Of the arithmetic.
         strategy: The devices, in whose scope this is called; None for one.
+        begun: Whether a checkpoint will be put into the network. The recipe's weights are not read then, so that
+            their file need not be there any more.
     """
     import keras
 
@@ -42,9 +48,8 @@ def build_network(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        network = build_classifier(
-            recipe.model, len(info.class_names), info.image_shape, recipe.weights, recipe.light_on_dark
-        )
+        weights = None if begun else recipe.weights
+        network = build_classifier(recipe.model, len(info.class_names), info.image_shape, weights, recipe.light_on_dark)
         return synchronize_batch_normalization(network) if strategy else network
     finally:
         keras.config.set_dtype_policy(before)

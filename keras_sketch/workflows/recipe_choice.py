@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_sketch.errors import InvalidArgumentError
-from keras_sketch.models.table import backbone
+from keras_sketch.models.table import backbone, check_side
 from keras_sketch.recipes import Recipe, check_recipe, find_recipe
 
 
@@ -32,4 +32,6 @@ def choose_recipe(recipe: str | None, dataset: str | None, *changes: dict) -> Re
         chosen = chosen.from_scratch()
     changed = chosen.with_changes(**given)
     check_recipe(changed)
+    if changed.image_size is not None:
+        check_side(changed.model, changed.image_size)
     return changed

@@ -54,7 +54,7 @@ def train(
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "imagenet", "none", or a .weights.h5 file of the same network to start from.
+        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
         image_size: Side of the images in pixels.
         epochs: Epochs of the last stage.
         batch_size: Examples a step, over all devices together. Default: the recipe's, fewer when there are fewer.
@@ -108,6 +108,7 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
 
     from keras_sketch.data.augmentation import check_augmentation, repeats
     from keras_sketch.models import train_from
+    from keras_sketch.training.checkpoint import Checkpoints
     from keras_sketch.training.distribution import make_strategy, scope
     from keras_sketch.training.fitting import fit_recipe
     from keras_sketch.training.optimizers import make_optimizer
@@ -130,8 +131,9 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
     for stage in recipe.stages:
         make_optimizer(stage, train_split.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
+    begun = resume and Checkpoints(run.path / "checkpoints").exist
     with scope(strategy):
-        network = build_network(recipe, data.info, precision, strategy)
+        network = build_network(recipe, data.info, precision, strategy, begun)
     for stage in recipe.stages:
         train_from(network, stage.train_from)
 

@@ -67,7 +67,7 @@ def tune(
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "imagenet", "none", or a .weights.h5 file of the same network to start from.
+        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
         image_size: Side of the images in pixels.
         train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
             those before it are frozen.

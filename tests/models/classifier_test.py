@@ -86,7 +86,11 @@ def test_light_on_dark_decides_for_each_image():
         (dict(name="quickdraw_cnn", num_classes=1), InvalidArgumentError, "num_classes"),
         (dict(name="quickdraw_cnn", num_classes=2, input_shape=(4, 4, 1)), InvalidArgumentError, "larger"),
         (dict(name="quickdraw_cnn", num_classes=2, input_shape=(28, 28)), InvalidArgumentError, "channels"),
-        (dict(name="xception", num_classes=2, input_shape=(70, 90, 3)), InvalidArgumentError, "xception takes 71 x 71"),
+        (
+            dict(name="xception", num_classes=2, input_shape=(70, 90, 3)),
+            InvalidArgumentError,
+            "xception takes 71 x 71",
+        ),
         (dict(name="vgg16", num_classes=2, input_shape=(None, None, 3)), InvalidArgumentError, "channels"),
         (dict(name="resnet5", num_classes=2), UnknownNameError, "Did you mean 'resnet50'"),
     ],

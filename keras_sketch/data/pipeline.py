@@ -60,13 +60,28 @@ class ImageSplit:
             raise InvalidArgumentError("batch_size", allowed, batch_size)
         return self.num_examples // batch_size
 
+    def check_replicas(self, replicas: int) -> None:
+        """Checks, without reading anything, that `evaluation` can divide the examples among so many devices.
+
+        Raises:
+            InvalidArgumentError: With every batch size a device would be left without an example: 1 example on two
+                devices; 1, 2, 3, 5, 6 or 9 on four.
+        """
+        if replicas > 1 and not _batches_for_all(self.num_examples, replicas):
+            reason = f"its examples, {self.num_examples}, leave a device without one whatever the batch size"
+            raise InvalidArgumentError("devices", f"fewer, or the {self.name} split larger: {reason}", replicas)
+
     def evaluation(self, batch_size: int) -> tf.data.Dataset:
         """Returns every example once, in stored order: batches of (uint8 `[N, S, S, C]`, int64 `[N]`).
 
         In the scope of a strategy with several replicas the batch size is the nearest one that they can share: Keras
         adds up the parts of the first batch, and TensorFlow's convolutions on a CPU fail on a part with no example.
+
+        Raises:
+            InvalidArgumentError: As `check_replicas`.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self.check_replicas(replicas)
         batch_size = _batch_for_all(self.num_examples, batch_size, replicas)
         examples = self._records().map(
             lambda e: (self._image(e["image"]), e["label"]), num_parallel_calls=tf.data.AUTOTUNE
@@ -212,15 +227,21 @@ class ImageSplit:
 
 
 def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:
-    """Returns the batch size nearest to `batch_size` that is shared evenly and whose last batch reaches all replicas.
-
-    Replicas are filled in turn, each with its share of a whole batch. Where no size does, `batch_size` stays.
-    """
+    """Returns the size nearest to `batch_size` of `_batches_for_all`; on one device, `batch_size`."""
     if replicas == 1:
         return batch_size
-    sizes = sorted(range(replicas, examples + 1, replicas), key=lambda size: abs(size - batch_size))
-    reaches_all = (size for size in sizes if examples % size == 0 or examples % size > size - size // replicas)
-    return next(reaches_all, batch_size)
+    return min(_batches_for_all(examples, replicas), key=lambda size: abs(size - batch_size))
+
+
+def _batches_for_all(examples: int, replicas: int) -> list[int]:
+    """Returns the batch sizes that are shared evenly and whose last batch reaches all replicas.
+
+    Of a last batch that is not whole, TensorFlow 2.21 gives the replicas equal parts, rounded up, in turn until nothing
+    is left; `Dataset.rebatch` gives them the parts of a whole batch. These sizes suit both. Sizes above `examples`
+    rounded up make a single batch too, and reach no more replicas.
+    """
+    sizes = range(replicas, examples + replicas, replicas)
+    return [size for size in sizes if examples % size == 0 or examples % size > size - size // replicas]
 
 
 def _plain(values: np.ndarray) -> Sequence:

@@ -124,6 +124,8 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
     strategy = make_strategy(devices)
     data = open_data(recipe, data_dir, manual_dir, max_bad)
     train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
+    for each in data.splits.values():
+        each.check_replicas(replicas)
     if any_batch and recipe.batch_size > train_split.num_examples:
         recipe = recipe.with_changes(batch_size=max(replicas, train_split.num_examples // replicas * replicas))
     if recipe.batch_size % replicas:

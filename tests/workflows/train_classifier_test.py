@@ -117,7 +117,7 @@ def test_a_finished_run_is_not_overwritten(run, bars, prepared, capsys):
         (dict(dataset="doodles", classes=("hose", "cat")), UnknownNameError, "class"),
         (dict(dataset="doodles", precision="half"), InvalidArgumentError, "precision"),
         (dict(dataset="doodles", per_class=30, learning_rate=-1.0), InvalidArgumentError, "learning_rate"),
-        (dict(dataset="doodles", per_class=30, image_size=4), InvalidArgumentError, "input_shape"),
+        (dict(dataset="doodles", per_class=30, image_size=4), InvalidArgumentError, "image_size"),
         (dict(dataset="doodles", per_class=30, weights="missing.h5"), MissingDataError, "missing.h5"),
         (dict(dataset="doodles", per_class=30, batch_size=100_000), InvalidArgumentError, "batch_size"),
         (dict(dataset="doodles", per_class=30, train_from="conv9"), UnknownNameError, "conv9"),

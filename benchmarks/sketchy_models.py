@@ -70,7 +70,7 @@ def _train(model: str, split: str, side: int, weights: str, options: argparse.Na
 
 
 def _print_leak(model: str, clean: dict, leaking: dict) -> None:
-    """Prints what the leaking split's figures have more; intervals as for independent shares (Newcombe 1998)."""
+    """Prints what the leaking split's figures have more; intervals after Newcombe 1998, Zou and Donner 2008."""
     parts = []
     for name in ("top1", "precision", "recall", "f1"):
         (low, high), (leak_low, leak_high) = clean["intervals"][name], leaking["intervals"][name]

@@ -12,8 +12,12 @@ from keras_sketch import gradcam, list_models, load_classifier
 from keras_sketch.exporting import save_classifier
 from keras_sketch.models import BACKBONES, blocks, train_from
 
-# More than 15 seconds each.
-LARGE = {"convnext_large", "convnext_xlarge", "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_l", "nasnet_large"}
+# More than about 10 seconds each; each has a smaller sibling in the table.
+LARGE = {
+    *("convnext_base", "convnext_large", "convnext_xlarge", "densenet201", "inception_resnet_v2", "nasnet_large"),
+    *("efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    *("efficientnet_v2_m", "efficientnet_v2_l", "resnet152", "resnet152_v2"),
+}
 
 
 @pytest.fixture(

@@ -16,19 +16,31 @@ def make_parser(function: Callable, program: str) -> argparse.ArgumentParser:
     """Returns a parser whose options are the function's arguments.
 
     An argument without a default is positional; a tuple takes several values, which commas may join; a `Literal` is a
-    choice; False is a switch. The help is the docstring's.
+    choice; False is a switch; `**options: Unpack[...]` stands for the keys of that `TypedDict`. The help is the
+    docstrings'.
 
     Args:
         function: Annotated, with a Google docstring.
         program: What the help calls it.
     """
-    docstring = docstring_parser.parse(function.__doc__, docstring_parser.DocstringStyle.GOOGLE)
-    texts = {each.arg_name: each.description.replace("%", "%%") for each in docstring.params}
-    hints = typing.get_type_hints(function)
-    parser = _Parser(prog=program, description=docstring.short_description, allow_abbrev=False)
+    parser = _Parser(prog=program, description=_docstring(function).short_description, allow_abbrev=False)
+    hints, texts = typing.get_type_hints(function), _texts(function)
     for name, parameter in inspect.signature(function).parameters.items():
-        _add(parser, name, hints[name], parameter.default, texts[name])
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            _add(parser, name, hints[name], parameter.default, texts[name])
+            continue
+        (options,) = typing.get_args(hints[name])
+        for key, hint in typing.get_type_hints(options).items():
+            _add(parser, key, hint, () if typing.get_origin(hint) is tuple else None, _texts(options)[key])
     return parser
+
+
+def _docstring(documented: Callable) -> docstring_parser.Docstring:
+    return docstring_parser.parse(documented.__doc__, docstring_parser.DocstringStyle.GOOGLE)
+
+
+def _texts(documented: Callable) -> dict[str, str]:
+    return {each.arg_name: each.description.replace("%", "%%") for each in _docstring(documented).params}
 
 
 def _add(parser: argparse.ArgumentParser, name: str, hint: object, default: object, text: str) -> None:

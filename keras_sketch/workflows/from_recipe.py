@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keras_sketch.recipes import Recipe
+from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions
 
 if TYPE_CHECKING:
     import keras
@@ -13,14 +14,13 @@ if TYPE_CHECKING:
     from keras_sketch.data.loading import DatasetInfo, OpenDataset
 
 
-def open_data(recipe: Recipe, data_dir: str | None, manual_dir: str | None, max_bad: float | None) -> OpenDataset:
-    """Prepares the recipe's dataset and opens its splits; the other arguments are `load_dataset`'s."""
+def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
+    """Prepares the recipe's dataset, from and to where the options say, and opens its splits."""
     from keras_sketch.data import open_dataset
 
-    return open_dataset(
-        recipe.dataset, recipe.config, recipe.split, recipe.image_size, data_dir, manual_dir, recipe.classes,
-        recipe.per_class, max_bad, recipe.resize,
-    )  # fmt: skip
+    places = {name: options.get(name) for name in DATA_OPTIONS}
+    chosen = dict(config=recipe.config, split=recipe.split, classes=recipe.classes, per_class=recipe.per_class)
+    return open_dataset(recipe.dataset, **chosen, **places, image_size=recipe.image_size, resize=recipe.resize)
 
 
 def build_network(

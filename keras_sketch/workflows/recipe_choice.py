@@ -1,29 +1,74 @@
-"""From the arguments of a command to the recipe that it follows."""
+"""From the options of a command to the recipe that it follows."""
 
 from __future__ import annotations
 
-from keras_sketch.errors import InvalidArgumentError
+from typing import TypedDict
+
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.models.table import backbone, check_side
 from keras_sketch.recipes import Recipe, check_recipe, find_recipe
+from keras_sketch.workflows.arguments import split_names
 
 
-def choose_recipe(recipe: str | None, dataset: str | None, *changes: dict) -> Recipe:
+class RecipeOptions(TypedDict, total=False):
+    """The options of every command that trains: changes of its recipe, and where the data is. None: not given.
+
+    Attributes:
+        config: The dataset's config: what is in it.
+        classes: Class names, with commas between them. Default: all.
+        per_class: At most so many examples a class.
+        split: The split scheme.
+        data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
+        manual_dir: A folder with the dataset as published. Default: it is downloaded.
+        max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
+        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
+        image_size: Side of the images in pixels.
+        train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
+            those before it are frozen.
+        seed: Of the weights, the order and the augmentation.
+    """
+
+    config: str | None
+    classes: tuple[str, ...]
+    per_class: int | None
+    split: str | None
+    data_dir: str | None
+    manual_dir: str | None
+    max_bad: float | None
+    weights: str | None
+    image_size: int | None
+    train_from: str | None
+    seed: int | None
+
+
+DATA_OPTIONS = ("data_dir", "manual_dir", "max_bad")
+
+
+def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOptions, **changes) -> Recipe:
     """Returns the recipe of that name, or the dataset's own, with the values that were given.
+
+    With the weights `"none"`, or with a model that has none of ImageNet in place of the recipe's, everything is trained
+    from scratch.
 
     Args:
         recipe: Its name; None: the dataset's own.
         dataset: Its name; None: the recipe's, doodles where none is given either.
-        *changes: Arguments of `Recipe.with_changes`; those that are None were not given. With the weights `"none"`, or
-            with a model that has none of ImageNet in place of the recipe's, everything is trained from scratch.
+        options: What was asked for; those about data are not the recipe's.
+        **changes: Further arguments of `Recipe.with_changes`; None: not given.
 
     Raises:
         KerasSketchError: An unknown name, a recipe for another dataset, or a number out of range.
     """
+    for name in options:
+        if name not in RecipeOptions.__annotations__:
+            raise UnknownNameError("argument", name, RecipeOptions.__annotations__)
     chosen = find_recipe(recipe, dataset or "doodles")
     if dataset and dataset != chosen.dataset:
         raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
     check_recipe(chosen)
-    given = {name: value for group in changes for name, value in group.items() if value is not None}
+    changes |= {name: value for name, value in options.items() if name not in DATA_OPTIONS}
+    changes["classes"] = split_names(changes.get("classes", ())) or None
+    given = {name: value for name, value in changes.items() if value is not None}
     row = backbone(given.get("model", chosen.model))
     if "weights" not in given and chosen.weights == "imagenet" and not row.is_application:
         given["weights"] = "none"

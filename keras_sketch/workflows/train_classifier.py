@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
-from keras_sketch.workflows.arguments import split_names
+from keras_sketch.recipes import Recipe
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.from_recipe import build_network, open_data
-from keras_sketch.workflows.recipe_choice import choose_recipe
+from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
@@ -20,26 +20,17 @@ def train(
     dataset: str | None = None,
     model: str | None = None,
     recipe: str | None = None,
-    config: str | None = None,
-    classes: tuple[str, ...] = (),
-    per_class: int | None = None,
-    split: str | None = None,
-    data_dir: str | None = None,
-    manual_dir: str | None = None,
-    max_bad: float | None = None,
-    weights: str | None = None,
-    image_size: int | None = None,
+    *,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
-    train_from: str | None = None,
     policy: str | None = None,
-    seed: int | None = None,
     devices: str = "auto",
     precision: Precision = "float32",
     output_dir: str | None = None,
     resume: bool = False,
     deterministic: bool = False,
+    **options: Unpack[RecipeOptions],
 ) -> Path:
     """Trains a classifier, tests it and exports it.
 
@@ -47,27 +38,16 @@ def train(
         dataset: What to train on; `keras-sketch list` names them. Default: doodles, which need no data.
         model: The network. Default: the recipe's.
         recipe: The recipe, by name, or a .json file that holds one. Default: the dataset's own.
-        config: The dataset's config: what is in it.
-        classes: Class names, with commas between them. Default: all.
-        per_class: At most so many examples a class.
-        split: The split scheme.
-        data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
-        manual_dir: A folder with the dataset as published. Default: it is downloaded.
-        max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
-        image_size: Side of the images in pixels.
         epochs: Epochs of the last stage.
         batch_size: Examples a step, over all devices together. Default: the recipe's, fewer when there are fewer.
         learning_rate: Rate of the last stage; those before it change by the same factor.
-        train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
-            those before it are frozen.
         policy: A KerasCV augmentation policy, such as grid_mask, after the recipe's changes; its draws do not repeat.
-        seed: Of the weights, the order and the augmentation.
         devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
         precision: Of the arithmetic; weights are float32.
         output_dir: The run's folder. Default: runs/RECIPE.
         resume: Go on with the run in the folder; a finished one is left as it is.
         deterministic: Bit-equal results from equal runs.
+        **options: See `RecipeOptions`.
 
     Returns:
         The run's folder.
@@ -75,35 +55,30 @@ def train(
     Raises:
         KerasSketchError: What was asked cannot be done; the message says what to do.
     """
-    names = split_names(classes)
-    chosen = choose_recipe(
-        recipe,
-        dataset,
-        dict(
-            model=model, config=config, per_class=per_class, split=split, image_size=image_size, batch_size=batch_size
-        ),
-        dict(classes=names or None, seed=seed, weights=weights),
-        dict(epochs=epochs, learning_rate=learning_rate, train_from=train_from, policy=policy),
-    )
+    changes = dict(model=model, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, policy=policy)
+    chosen = choose_recipe(recipe, dataset, options, **changes)
     if precision not in get_args(Precision):
         raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
     run = RunFolder(output_dir or Path("runs") / chosen.name)
     run.check_free(resume)
     any_batch = batch_size is None
     if run.finished:
-        print(f"{run.path} holds a finished run: nothing to do. Its report: {run.path / 'report.md'}")
-        other = run.other_settings(chosen, any_batch)
-        if other:
-            print(f"It was made with other settings: {'; '.join(other)}. For these give another --output-dir.")
+        _say_finished(run, chosen, any_batch)
         return run.path
-
     start_tensorflow()
-    _train(chosen, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch)
+    _train(chosen, run, options, devices, precision, resume, deterministic, any_batch)
     print(f"Report: {run.path / 'report.md'}")
     return run.path
 
 
-def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resume, deterministic, any_batch) -> None:
+def _say_finished(run: RunFolder, recipe: Recipe, any_batch: bool) -> None:
+    print(f"{run.path} holds a finished run: nothing to do. Its report: {run.path / 'report.md'}")
+    other = run.other_settings(recipe, any_batch)
+    if other:
+        print(f"It was made with other settings: {'; '.join(other)}. For these give another --output-dir.")
+
+
+def _train(recipe, run, options, devices, precision, resume, deterministic, any_batch) -> None:
     import keras
 
     from keras_sketch.data.augmentation import check_augmentation, repeats
@@ -122,7 +97,7 @@ def _train(recipe, run, data_dir, manual_dir, max_bad, devices, precision, resum
             raise InvalidArgumentError("policy", "none with --deterministic: its draws do not repeat", received)
         _make_deterministic()
     strategy = make_strategy(devices)
-    data = open_data(recipe, data_dir, manual_dir, max_bad)
+    data = open_data(recipe, options)
     train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
     for each in data.splits.values():
         each.check_replicas(replicas)

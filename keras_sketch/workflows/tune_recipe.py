@@ -7,7 +7,7 @@ import importlib.util
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from keras_sketch.errors import InvalidArgumentError, MissingDataError
 from keras_sketch.recipes import Recipe
@@ -15,7 +15,7 @@ from keras_sketch.training.sweep import Sweep, plan
 from keras_sketch.workflows.arguments import split_names, split_numbers
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.from_recipe import build_network, open_data
-from keras_sketch.workflows.recipe_choice import choose_recipe
+from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.sweep_outcome import write_outcome
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
@@ -34,25 +34,16 @@ def tune(
     dataset: str | None = None,
     model: str | None = None,
     recipe: str | None = None,
-    config: str | None = None,
-    classes: tuple[str, ...] = (),
-    per_class: int | None = None,
-    split: str | None = None,
-    data_dir: str | None = None,
-    manual_dir: str | None = None,
-    max_bad: float | None = None,
-    weights: str | None = None,
-    image_size: int | None = None,
-    train_from: str | None = None,
+    *,
     optimizers: tuple[str, ...] = Sweep.optimizers,
     learning_rates: tuple[float, ...] = Sweep.learning_rates,
     decays: tuple[float, ...] = Sweep.decays,
     batch_sizes: tuple[int, ...] = Sweep.batch_sizes,
     trial_epochs: int = Sweep.trial_epochs,
     epochs: int | None = None,
-    seed: int | None = None,
     output_dir: str | None = None,
     resume: bool = False,
+    **options: Unpack[RecipeOptions],
 ) -> Path:
     """Looks for a recipe's best optimizer, learning rate and decay, batch size and epochs, in this order.
 
@@ -60,26 +51,15 @@ def tune(
         dataset: What to train on; `keras-sketch list` names them. Default: doodles, which need no data.
         model: The network. Default: the recipe's.
         recipe: The recipe to start from, by name, or a .json file that holds one. Default: the dataset's own.
-        config: The dataset's config: what is in it.
-        classes: Class names, with commas between them. Default: all.
-        per_class: At most so many examples a class.
-        split: The split scheme; it must have a validation split.
-        data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
-        manual_dir: A folder with the dataset as published. Default: it is downloaded.
-        max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
-        image_size: Side of the images in pixels.
-        train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
-            those before it are frozen.
         optimizers: Tried first, at the recipe's learning rate; sgd at ten times that of the others.
         learning_rates: Tried next, each with every decay.
         decays: The rate is divided by 1 + decay * step.
         batch_sizes: Tried next; those above the number of training examples are left out.
         trial_epochs: Epochs of each trial but the last.
         epochs: Epochs of the last trial, whose best one gives the number of epochs. Default: the recipe's.
-        seed: Of the weights, the order and the augmentation.
         output_dir: The sweep's folder. Default: runs/tune-RECIPE.
         resume: Go on with the sweep in the folder; a finished one is left as it is.
+        **options: See `RecipeOptions`. The split scheme must have a validation split.
 
     Returns:
         The sweep's folder: `tuning.csv`, `report.md` with pictures, and `best_recipe.json` for `train --recipe`.
@@ -89,13 +69,7 @@ def tune(
     """
     if importlib.util.find_spec("keras_tuner") is None:
         raise MissingDataError("keras-sketch tune needs KerasTuner: pip install keras_sketch[tune].")
-    chosen = choose_recipe(
-        recipe,
-        dataset,
-        dict(model=model, config=config, per_class=per_class, split=split, image_size=image_size),
-        dict(classes=split_names(classes) or None, seed=seed, weights=weights),
-        dict(epochs=epochs, train_from=train_from),
-    )
+    chosen = choose_recipe(recipe, dataset, options, model=model, epochs=epochs)
     sweep = _sweep(optimizers, learning_rates, decays, batch_sizes, trial_epochs)
     folder = SweepFolder(output_dir or Path("runs") / f"tune-{chosen.name}")
     folder.check_free(resume)
@@ -103,11 +77,17 @@ def tune(
         _say_finished(folder, chosen, sweep)
         return folder.path
     start_tensorflow()
-    command = ["python", "train.py", "--recipe", str(folder.path / "best_recipe.json")]
-    for option, value in {"--data-dir": data_dir, "--manual-dir": manual_dir, "--max-bad": max_bad}.items():
-        command += [] if value is None else [option, str(value)]
-    _tune(chosen, sweep, folder, open_data(chosen, data_dir, manual_dir, max_bad), shlex.join(command), resume)
+    _tune(chosen, sweep, folder, open_data(chosen, options), _command(folder, options), resume)
     return folder.path
+
+
+def _command(folder: SweepFolder, options: RecipeOptions) -> str:
+    """Returns the command that trains with what was found."""
+    words = ["python", "train.py", "--recipe", str(folder.path / "best_recipe.json")]
+    for name in DATA_OPTIONS:
+        if options.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(options[name])]
+    return shlex.join(words)
 
 
 def _sweep(optimizers, learning_rates, decays, batch_sizes, trial_epochs: int) -> Sweep:

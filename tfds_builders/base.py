@@ -17,7 +17,6 @@ A dataset's own builder says where its files are, which classes there are, what 
 
 from __future__ import annotations
 
-import abc
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -46,7 +45,6 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
     Every example has the features `image`, `label`, `id` and `group`; the last two are filled in from the `Example`.
     """
 
-    @abc.abstractmethod
     def _examples(self, source: Path | None, manifest: Manifest) -> Iterator[Example]:
         """Yields the usable examples, and names the others in the manifest.
 
@@ -54,6 +52,7 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
             source: What `_fetch` returned.
             manifest: Where each example that cannot be used goes (`add_bad`); those yielded are counted already.
         """
+        raise NotImplementedError
 
     def _dataset_info(
         self, image: tfds.features.Image, class_names: Sequence[str] | None, homepage: str = "", **own_features: Any

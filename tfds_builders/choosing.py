@@ -13,7 +13,7 @@ from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
 from keras_sketch.curation.folders import existing_folder, reading
 from keras_sketch.curation.splits import SplitScheme
-from keras_sketch.errors import UnknownNameError
+from keras_sketch.errors import KerasSketchError, UnknownNameError
 from tfds_builders.config import GroupSplitConfig
 
 
@@ -115,16 +115,17 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
         return config.classes or available
 
     @classmethod
-    def check_source(cls, config: GroupSplitConfig, manual_dir: Path | None) -> None:
-        """Looks, before anything is written, whether the source can be reached at all; by default there is no doubt.
+    def source_problem(cls, config: GroupSplitConfig, manual_dir: Path | None) -> KerasSketchError | None:
+        """Looks, before anything is written, whether the source can be read at all; by default there is no doubt.
 
         Args:
             config: From `resolve_config`.
             manual_dir: The folder that the user gave, or None.
 
-        Raises:
-            MissingDataError: It cannot; says what to do.
+        Returns:
+            The error to raise, which says what to do; None if nothing is known to be wrong.
         """
+        return None
 
     @classmethod
     def source_fingerprint(cls, config: GroupSplitConfig, manual_dir: Path | str) -> str:

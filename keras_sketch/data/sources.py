@@ -65,8 +65,8 @@ def prepare(
     chosen = builder_class.resolve_config(chosen, manual)
     try:
         builder = builder_class(config=chosen, data_dir=data_dir and os.fspath(data_dir))
-        if not builder.is_prepared():
-            builder_class.check_source(chosen, manual)
+        if not builder.is_prepared() and (problem := builder_class.source_problem(chosen, manual)):
+            raise problem
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
     except OSError as error:
         if isinstance(error, KerasSketchError):

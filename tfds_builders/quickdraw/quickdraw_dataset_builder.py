@@ -89,15 +89,16 @@ class Builder(GroupSplitBuilder):
         return [_find(manual_dir, name, config.kind) for name in config.classes or CATEGORIES]
 
     @classmethod
-    def check_source(cls, config, manual_dir):
+    def source_problem(cls, config, manual_dir):
         """Asks the bucket for one file's header: without a network TFDS tries again for minutes before it says so."""
         if manual_dir is not None:
-            return
+            return None
         addresses = {name: sources.url(name, config.kind) for name in config.classes or CATEGORIES}
         try:
             requests.head(next(iter(addresses.values())), timeout=10, allow_redirects=True).raise_for_status()
         except OSError as error:
-            raise MissingDataError(_by_hand(addresses, config.kind, error)) from error
+            return MissingDataError(_by_hand(addresses, config.kind, error))
+        return None
 
     @property
     def _class_names(self) -> tuple[str, ...]:

@@ -44,7 +44,8 @@ def manual(tmp_path):
 def prepare(manual_dir, data_dir, **fields):
     config = Builder.resolve_config(Builder.make_config(**fields), manual_dir)
     builder = Builder(data_dir=data_dir, config=config)
-    Builder.check_source(config, manual_dir)
+    if problem := Builder.source_problem(config, manual_dir):
+        raise problem
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
     return builder
 

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.curation.splits import CHOICE_SEED, SplitScheme, unit_hash
-from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError
+from keras_sketch.errors import BadDataError, InvalidArgumentError, KerasSketchError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.image_files import read_file, stored_image
@@ -146,9 +146,13 @@ class Builder(GroupSplitBuilder):
         return [*(folder / name / file for name in names for file in rendering.files[name]), *list_files(manual_dir)]
 
     @classmethod
-    def check_source(cls, config, manual_dir):
+    def source_problem(cls, config, manual_dir):
         """Looks for the lists that the config needs."""
-        _open_source(config, manual_dir, config.classes or ())
+        try:
+            _open_source(config, manual_dir, config.classes or ())
+        except KerasSketchError as error:
+            return error
+        return None
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self._dataset_info(

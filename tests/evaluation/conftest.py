@@ -1,7 +1,9 @@
 """What the tests of pictures share."""
 
 import cv2
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 
 @pytest.fixture
@@ -14,3 +16,14 @@ def picture():
         return pixels
 
     return read
+
+
+@pytest.fixture
+def count_of():
+    """Counts the pixels of a colour in what `picture` reads, give or take one level."""
+
+    def count(pixels, colour):
+        wanted = 255 * np.array(to_rgb(colour)[::-1])  # OpenCV reads blue first
+        return int((np.abs(pixels - wanted).max(axis=-1) <= 1).sum())
+
+    return count

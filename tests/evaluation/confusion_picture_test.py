@@ -24,10 +24,13 @@ def test_confusion_of_any_number_of_classes(tmp_path, picture, num_classes):
 
 @pytest.mark.parametrize("num_classes", [3, 41])
 @pytest.mark.parametrize("make", [np.eye, np.ones, lambda shape: np.zeros((shape, shape))])
-def test_confusion_without_mistakes_or_examples(tmp_path, picture, num_classes, make):
+def test_confusion_without_mistakes_or_examples(tmp_path, picture, count_of, num_classes, make):
     counts = make(num_classes) if make is not np.ones else np.ones((num_classes, num_classes))
     draw_confusion(tmp_path / "confusion.png", counts.astype(int), [str(i) for i in range(num_classes)])
-    picture(tmp_path / "confusion.png")
+    pixels = picture(tmp_path / "confusion.png")
+    # Many classes without mistakes are one sentence; few are a matrix, dark where all examples of a class are.
+    assert (pixels.shape[0] == 180) == (num_classes == 41 and counts.sum() == np.trace(counts))
+    assert (count_of(pixels, "#08306b") > 0) == (num_classes == 3 and make is np.eye)
 
 
 def test_confusion_of_345_classes_is_quick_and_repeats(tmp_path):

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation.curves import draw_curves
+from keras_sketch.evaluation.figures import BLUE, GREEN, ORANGE
 
 ROW = dict(epoch=1, loss=1.2, top1=0.5, val_loss=1.1, val_top1=0.6, learning_rate=1e-3, stage="head")
 
@@ -18,11 +20,15 @@ ROW = dict(epoch=1, loss=1.2, top1=0.5, val_loss=1.1, val_top1=0.6, learning_rat
     ],
     ids=["one epoch", "loss alone", "stages", "many", "validation not every epoch", "epochs that do not rise"],
 )
-def test_curves(tmp_path, picture, history):
+def test_curves(tmp_path, picture, count_of, history):
     draw_curves(tmp_path / "curves.png", history)
-    picture(tmp_path / "curves.png")
+    pixels = picture(tmp_path / "curves.png")
+    assert pixels.shape == (480, 504 * sum(key in history[0] for key in ("loss", "top1", "learning_rate")), 3)
+    assert count_of(pixels, BLUE) > 0
+    assert (count_of(pixels, ORANGE) > 0) == ("val_loss" in history[0])
+    assert (count_of(pixels, GREEN) > 0) == ("learning_rate" in history[0])
     draw_curves(tmp_path / "curves.png", history, best_epoch=2)
-    picture(tmp_path / "curves.png")
+    assert not np.array_equal(picture(tmp_path / "curves.png"), pixels)
 
 
 @pytest.mark.parametrize("history", [[], [{"loss": "much"}]])

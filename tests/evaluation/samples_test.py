@@ -11,10 +11,17 @@ def test_samples_and_mistakes(tmp_path, picture, shape, dtype):
     images = np.random.default_rng(0).integers(0, 256, (50, *shape)).astype(dtype)
     labels = np.arange(50) % 9
     names = [f"class {i}" for i in range(10)]
-    draw_samples(tmp_path / "samples.png", images, labels, names, per_class=4)
-    picture(tmp_path / "samples.png")
-    draw_mistakes(tmp_path / "mistakes.png", images[:7], labels[:7], labels[1:8], np.linspace(1, 0.5, 7), names, 70)
-    picture(tmp_path / "mistakes.png")
+    samples, mistakes = [], []
+    for drawn in (images, np.full_like(images, 255)):
+        draw_samples(tmp_path / "samples.png", drawn, labels, names, per_class=4)
+        samples.append(picture(tmp_path / "samples.png"))
+        draw_mistakes(tmp_path / "mistakes.png", drawn[:7], labels[:7], labels[1:8], np.linspace(1, 0.5, 7), names, 70)
+        mistakes.append(picture(tmp_path / "mistakes.png"))
+    # Beside those of white images, the pictures differ where images are, the longer side of each being the cell's.
+    narrow = min(shape[:2]) / max(shape[:2])
+    for (found, white), count, cell in ((samples, 9 * 4, 64), (mistakes, 7, 128)):
+        differing = (found != white).any(axis=-1).sum()
+        assert differing == pytest.approx(count * cell**2 * narrow, rel=0.1)
 
 
 def test_samples_show_the_pixels(tmp_path, picture):

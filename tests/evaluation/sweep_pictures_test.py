@@ -3,6 +3,7 @@ import math
 import pytest
 
 from keras_sketch.errors import BadDataError
+from keras_sketch.evaluation.figures import BLUE, GREEN, ORANGE
 from keras_sketch.evaluation.sweep_pictures import draw_learning_rates, draw_optimizers
 
 ROWS = [dict(epoch=i, loss=1 / i, val_loss=1.2 / i, top1=0.1 * i, val_top1=0.09 * i) for i in range(1, 7)]
@@ -13,9 +14,12 @@ ROWS = [dict(epoch=i, loss=1 / i, val_loss=1.2 / i, top1=0.1 * i, val_top1=0.09 
     [{"adam": ROWS, "rmsprop": ROWS[:3], "sgd": []}, {f"{i}": ROWS for i in range(9)}, {"adam": ROWS[:1]}],
     ids=["three, one failed", "many", "one epoch"],
 )
-def test_optimizers(tmp_path, picture, histories):
+def test_optimizers(tmp_path, picture, count_of, histories):
     draw_optimizers(tmp_path / "optimizers.png", histories)
-    picture(tmp_path / "optimizers.png")
+    pixels = picture(tmp_path / "optimizers.png")
+    assert pixels.shape == (480, 1152, 3)
+    drawn = [count_of(pixels, colour) > 0 for colour in (BLUE, ORANGE, GREEN)]
+    assert drawn == [len(histories) > index for index in range(3)]
 
 
 def test_ticks_stand_at_whole_epochs(tmp_path, monkeypatch):
@@ -37,9 +41,12 @@ def test_ticks_stand_at_whole_epochs(tmp_path, monkeypatch):
     ],
     ids=["one", "grid", "failed", "loss 0"],
 )
-def test_learning_rates(tmp_path, picture, losses):
+def test_learning_rates(tmp_path, picture, count_of, losses):
     draw_learning_rates(tmp_path / "rates.png", losses, (1e-3, 0.0))
-    picture(tmp_path / "rates.png")
+    pixels = picture(tmp_path / "rates.png")
+    assert pixels.shape == (528, 768, 3)
+    drawn = [count_of(pixels, colour) > 0 for colour in (BLUE, ORANGE, GREEN)]
+    assert drawn == [len({decay for _, decay in losses}) > index for index in range(3)]
 
 
 def test_nothing_to_draw_is_refused(tmp_path):

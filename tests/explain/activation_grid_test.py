@@ -44,8 +44,13 @@ def test_large_layers_show_64_channels_and_small_ones_all(tmp_path):
 
 
 def test_layers_without_a_value_above_zero_and_wide_ones(tmp_path):
-    write_activation_grid(tmp_path / "x.png", np.zeros((1, 8, 8, 1)), np.zeros((1, 4, 9, 2)), ["zero"], "conv")
-    write_activation_grid(tmp_path / "x.png", np.zeros((1, 8, 8, 1)), np.full((1, 200, 4, 2), -1.0), ["low"], "conv")
+    for values, tile in ((np.zeros((1, 4, 9, 2)), 43 * 96), (np.full((1, 200, 4, 2), -1.0), 96 * 2)):
+        write_activation_grid(tmp_path / "x.png", np.zeros((1, 8, 8, 1)), values, ["low"], "conv")
+        picture = np.asarray(Image.open(tmp_path / "x.png").convert("RGB"), float)
+        assert picture.shape == (289, 524, 3)
+        # Some more are the lower end of the colour bar.
+        assert 2 * tile <= count(picture, colour(0.0)) < 2 * tile + 200
+        assert count(picture, np.zeros(3)) >= 212 * 212
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ APPLICATIONS = [
     "mobilenet_v2", "mobilenet_v3_small", "xception", "inception_v3", "vgg16", "nasnet_mobile",
 ]  # fmt: skip
 FAMILIES = ["doodle_resnet", "quickdraw_cnn", "sketch_cnn", *APPLICATIONS]
+OTHERS = sorted(set(list_models()) - set(FAMILIES))
 
 
 @pytest.fixture(autouse=True)
@@ -21,26 +22,17 @@ def released():
     keras.backend.clear_session()
 
 
-def learns_from_a_step(model, pixels):
+@pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_it_learns_from_a_step(name, build_small, small_pixels):
+    model = build_small(name)
     # Eagerly: tracing takes several times as long as the one step.
     model.compile("sgd", CrossEntropy(), run_eagerly=True)
     before = model.get_weights()
-    history = model.fit(pixels, np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
+    history = model.fit(small_pixels(name, 4), np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     after = model.get_weights()
     changed = [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
     assert np.mean(changed) > 0.5 and all(np.isfinite(weight).all() for weight in after)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_one_of_each_family_learns_from_a_step(name, build_small, small_pixels):
-    learns_from_a_step(build_small(name), small_pixels(name, 4))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(list_models()) - set(FAMILIES)))
-def test_all_others_learn_from_a_step(name, build_small, small_pixels):
-    learns_from_a_step(build_small(name), small_pixels(name, 4))
 
 
 @pytest.mark.parametrize("name", [*APPLICATIONS, "efficientnet_v2_s"])

@@ -75,41 +75,35 @@ def test_random_layers_keep_their_seeds(tmp_path):
     np.testing.assert_array_equal(seeds(weights=tmp_path / "w.weights.h5"), seeds())
 
 
-def refused(name, other, file):
-    row = BACKBONES[other]
-    source = row.load()(include_top=False, weights=None, input_shape=SHAPE, **row.arguments)
-    (source.save if file.name == "w.h5" else source.save_weights)(file)
-    with pytest.raises(BadDataError, match=f"w.*h5 do not fit {name}: it"):
-        build_classifier(name, 3, SHAPE, weights=file)
-    file.unlink()
+SIBLINGS = [
+    ("vgg16", "vgg19"),
+    ("vgg19", "vgg16"),
+    ("mobilenet_025", "mobilenet"),
+    ("efficientnet_b0", "efficientnet_b1"),
+]
+MORE_SIBLINGS = [
+    ("efficientnet_b1", "efficientnet_b0"),
+    ("densenet121", "densenet169"),
+    ("resnet50", "resnet101"),
+    ("resnet101", "resnet50"),
+    ("resnet50", "resnet50_v2"),
+    ("convnext_tiny", "convnext_small"),
+    ("efficientnet_v2_b0", "efficientnet_v2_b1"),
+    ("mobilenet_v3_small", "mobilenet_v3_large"),
+]
 
 
 @pytest.mark.parametrize(
-    ("name", "other"),
-    [("vgg16", "vgg19"), ("vgg19", "vgg16"), ("mobilenet_025", "mobilenet"), ("efficientnet_b0", "efficientnet_b1")],
-)
-@pytest.mark.parametrize("file", ["w.weights.h5", "w.h5"])
-def test_weights_of_another_network_are_refused(name, other, file, tmp_path):
-    refused(name, other, tmp_path / file)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "other"),
-    [
-        ("efficientnet_b1", "efficientnet_b0"),
-        ("densenet121", "densenet169"),
-        ("resnet50", "resnet101"),
-        ("resnet101", "resnet50"),
-        ("resnet50", "resnet50_v2"),
-        ("convnext_tiny", "convnext_small"),
-        ("efficientnet_v2_b0", "efficientnet_v2_b1"),
-        ("mobilenet_v3_small", "mobilenet_v3_large"),
-    ],
+    ("name", "other"), [*SIBLINGS, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in MORE_SIBLINGS)]
 )
 @pytest.mark.parametrize("file", ["w.weights.h5", "w.h5"])
 def test_weights_of_a_sibling_are_refused(name, other, file, tmp_path):
-    refused(name, other, tmp_path / file)
+    row = BACKBONES[other]
+    source = row.load()(include_top=False, weights=None, input_shape=SHAPE, **row.arguments)
+    (source.save if file == "w.h5" else source.save_weights)(tmp_path / file)
+    with pytest.raises(BadDataError, match=f"w.*h5 do not fit {name}: it"):
+        build_classifier(name, 3, SHAPE, weights=tmp_path / file)
+    (tmp_path / file).unlink()
 
 
 def test_weights_of_a_small_network_come_from_its_own_file(tmp_path):

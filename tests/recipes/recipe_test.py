@@ -25,7 +25,8 @@ class TestEveryRecipe:
     def test_has_stages_that_can_be_built(self, name):
         check_recipe(all_recipes()[name])
         for stage in all_recipes()[name].stages:
-            make_optimizer(stage, steps_per_epoch=10)
+            rate = float(make_optimizer(stage, steps_per_epoch=10).learning_rate)
+            assert 0 < rate <= stage.learning_rate * (1 + 1e-6)
 
     def test_survives_json(self, name):
         recipe = all_recipes()[name]

@@ -50,7 +50,9 @@ from keras_sketch.workflows import report
 report(({str(run)!r},), output_dir={str(tmp_path / "report")!r})
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report" / "report.md").is_file()
 
 
 def test_what_cannot_be_reported(run, tmp_path):

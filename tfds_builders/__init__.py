@@ -1,6 +1,6 @@
 """The datasets as TFDS builders: a folder here is a dataset, and its name is the folder's.
 
-Importing this package registers them all with TFDS:
+Importing this package registers them with TFDS, but for `imagenet_sketch`, since TFDS has a builder of that name:
 
     import tensorflow_datasets as tfds
     import tfds_builders

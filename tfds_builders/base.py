@@ -144,8 +144,8 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
                     progress.update(_PROGRESS_STEP)
 
     def _check_sizes(self, sides: Sides, manifest: Manifest) -> None:
-        for split in ("train", "test"):
-            if not sides.writers[split].count:
+        for split in sides.scheme.names:
+            if split != "validation" and not sides.writers[split].count:
                 manifest.check()
                 total = sum(writer.count for writer in sides.writers.values())
                 share = getattr(sides.scheme, split)

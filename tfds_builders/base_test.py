@@ -92,6 +92,13 @@ def test_empty_test_split_says_how_many_are_needed(tmp_path, monkeypatch):
         prepared(tmp_path)
 
 
+def test_a_dataset_may_have_a_test_split_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(NumberedThings, "SPLIT_SCHEMES", {"hash": SplitScheme(train=0, test=1)})
+    info = prepared(tmp_path).info
+    assert {split: each.num_examples for split, each in info.splits.items()} == {"test": 40}
+    assert info.metadata["leaked"] == {"test": 0}
+
+
 def test_config_name_is_the_base_name_or_has_a_digest():
     plain = GroupSplitConfig(name="plain")
     assert plain.name == "plain"

@@ -50,6 +50,21 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
         raise NotImplementedError
 
     @classmethod
+    def class_named(cls, text: str) -> str:
+        """Gives the class that a user means; by default the one of that very name, whether it exists or not.
+
+        Args:
+            text: What was asked for.
+
+        Returns:
+            The name as it is among the labels.
+
+        Raises:
+            UnknownNameError: A builder that knows all its classes beforehand has none that is called so.
+        """
+        return text
+
+    @classmethod
     def make_config(cls, name: str | None = None, **fields: Any) -> GroupSplitConfig:
         """Makes a config from the base name of one and the fields to change.
 
@@ -61,7 +76,7 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
             The config; the one in `BUILDER_CONFIGS` if nothing differs from it.
 
         Raises:
-            UnknownNameError: For a config, a field or a split scheme that does not exist.
+            UnknownNameError: For a config, a field, a split scheme or a class (`class_named`) that does not exist.
             InvalidArgumentError: For a value that a field cannot have.
         """
         configs = {config.name: config for config in cls.BUILDER_CONFIGS}
@@ -78,6 +93,8 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
             known = [f.name for f in dataclasses.fields(config)]
             if field not in known:
                 raise UnknownNameError(f"field of {cls.name}'s configs", field, known)
+        if fields.get("classes"):
+            fields["classes"] = tuple(map(cls.class_named, fields["classes"]))
         config = dataclasses.replace(config, **fields)
         cls._scheme_of(config)
         return next((known for known in cls.BUILDER_CONFIGS if known.name == config.name), config)

@@ -49,7 +49,20 @@ def stored_image(contents: bytes, max_side: int | None = None) -> bytes:
     Raises:
         BadDataError: It cannot be decoded, with a reason for the manifest.
     """
-    pixels = check_image(contents)
+    return stored_bytes(contents, check_image(contents), max_side)
+
+
+def stored_bytes(contents: bytes, pixels: np.ndarray, max_side: int | None = None) -> bytes:
+    """Does the second half of `stored_image`, for a file that is decoded already.
+
+    Args:
+        contents: The file.
+        pixels: What `check_image` gives for it.
+        max_side: As there.
+
+    Returns:
+        As there; `contents` itself where the file can be stored as it is.
+    """
     height, width = pixels.shape[:2]
     if max_side is not None and max(height, width) > max_side:
         scale = max_side / max(height, width)

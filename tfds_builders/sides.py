@@ -58,7 +58,7 @@ class Sides:
         Returns:
             Numbers of examples by split name, for all splits but `"train"`.
         """
-        trained = set(self._groups["train"].values())
+        trained = set(self._groups.get("train", {}).values())
         return {
             split: sum(group in trained for group in groups.values())
             for split, groups in self._groups.items()

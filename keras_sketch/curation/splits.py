@@ -41,7 +41,7 @@ class SplitScheme:
     the one of 80/20, and an example never moves from a smaller test split back into training.
 
     Attributes:
-        train: Share of the groups for training, above 0.
+        train: Share of the groups for training; 0 if all are the test, for what is only ever tested on.
         test: Share of the groups for the test, above 0.
         validation: Share of the groups for validation; 0 leaves that split out.
         by: `"group"`, or `"id"` for papers that split example by example: then one group can be on several sides.
@@ -57,9 +57,10 @@ class SplitScheme:
 
     def __post_init__(self):
         shares = (self.train, self.validation, self.test)
-        if min(self.train, self.test) <= 0 or self.validation < 0 or abs(sum(shares) - 1) > 1e-9:
+        both = min(self.train, self.test) > 0 <= self.validation and abs(sum(shares) - 1) <= 1e-9
+        if not both and shares != (0, 0, 1):
             raise InvalidArgumentError(
-                "train, validation, test", "shares that add up to 1, train and test above 0", shares
+                "train, validation, test", "shares that add up to 1, train and test above 0 or test alone", shares
             )
         if self.by not in ("group", "id"):
             raise InvalidArgumentError("by", "'group' or 'id'", self.by)
@@ -67,7 +68,7 @@ class SplitScheme:
     @property
     def names(self) -> tuple[str, ...]:
         """The splits of this scheme, those with a share of 0 left out."""
-        return ("train", "validation", "test") if self.validation else ("train", "test")
+        return tuple(name for name in ("train", "validation", "test") if getattr(self, name))
 
     def assign(self, name: str) -> str:
         """Names the split that a group, or an example, belongs to.
@@ -78,6 +79,8 @@ class SplitScheme:
         Returns:
             `"train"`, `"validation"` or `"test"`.
         """
+        if not self.train:
+            return "test"
         if self.test_groups is None:
             lowest, scale = self.test, 1.0
         elif name in self.test_groups:

@@ -40,7 +40,7 @@ class DatasetInfo:
 
 @dataclasses.dataclass(frozen=True)
 class OpenDataset:
-    """A prepared dataset: its splits, `"train"`, `"test"` and perhaps `"validation"`, and its info."""
+    """A prepared dataset: its split `"test"`, perhaps `"train"` and `"validation"`, and its info."""
 
     splits: Mapping[str, ImageSplit]
     info: DatasetInfo
@@ -59,7 +59,7 @@ def load_dataset(
     max_bad: float | None = None,
     resize: str = "pad",
     seed: int = 0,
-) -> tuple[tf.data.Dataset, tf.data.Dataset | None, tf.data.Dataset, DatasetInfo]:
+) -> tuple[tf.data.Dataset | None, tf.data.Dataset | None, tf.data.Dataset, DatasetInfo]:
     """Returns the training, validation and test pipelines of a dataset, preparing it when needed.
 
     Args:
@@ -78,17 +78,16 @@ def load_dataset(
 
     Returns:
         `(train, validation, test, info)`. Each pipeline yields (pixels `[B, S, S, C]` in 0..255, int64 labels `[B]`).
-        Training holds whole batches, in another order on each pass. Validation and test hold every example once;
-        validation is None where the split scheme has none.
+        Training holds whole batches, in another order on each pass. Validation and test hold every example once.
+        Training and validation are None where the split scheme has none.
 
     Raises:
         KerasSketchError: As `keras_sketch.data.sources.prepare`; or a size that the data cannot have.
     """
     dataset = open_dataset(name, config, split, image_size, data_dir, manual_dir, classes, per_class, max_bad, resize)
-    train = dataset.splits["train"].one_epoch_a_pass(batch_size, seed)
-    validation = dataset.splits.get("validation")
+    train, validation = dataset.splits.get("train"), dataset.splits.get("validation")
     return (
-        train,
+        train and train.one_epoch_a_pass(batch_size, seed),
         validation and validation.evaluation(batch_size),
         dataset.splits["test"].evaluation(batch_size),
         dataset.info,
@@ -112,7 +111,7 @@ def open_dataset(
         raise InvalidArgumentError("resize", f"one of {', '.join(RESIZE_MODES)}", resize)
     builder = prepare(name, config, split, tuple(classes), per_class, max_bad, data_dir, manual_dir)
     provenance = {
-        "dataset": name,
+        "dataset": builder.name,
         "config": builder.builder_config.name,
         "version": str(builder.version),
         "split": builder.builder_config.split,
@@ -152,9 +151,8 @@ def reopen_dataset(
 
 
 def _open(builder, provenance: Mapping, image_size: int | None, resize: str) -> OpenDataset:
-    for each in ("train", "test"):
-        if each not in builder.info.splits:
-            raise BadDataError(f"The prepared data in {builder.data_dir} is incomplete: remove that folder, run again.")
+    if "test" not in builder.info.splits:
+        raise BadDataError(f"The prepared data in {builder.data_dir} is incomplete: remove that folder, run again.")
     side = _side(builder, image_size)
     splits = {each: ImageSplit(builder, each, side, resize) for each in builder.info.splits}
     # Folders prepared before leaks were counted hold splits by group only.
@@ -162,7 +160,7 @@ def _open(builder, provenance: Mapping, image_size: int | None, resize: str) -> 
     info = DatasetInfo(
         class_names=tuple(builder.info.features["label"].names),
         num_examples={each: split.num_examples for each, split in splits.items()},
-        image_shape=(side, side, splits["train"].channels),
+        image_shape=(side, side, splits["test"].channels),
         bad_examples=int(builder.info.metadata["examples_bad"]),
         provenance=provenance,
         leaked={each: int(leaked.get(each, 0)) for each in splits if each != "train"},

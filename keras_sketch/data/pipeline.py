@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -83,7 +84,7 @@ class ImageSplit:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.check_replicas(replicas)
         batch_size = _batch_for_all(self.num_examples, batch_size, replicas)
-        examples = self._records().map(
+        examples = self._records.map(
             lambda e: (self._image(e["image"]), e["label"]), num_parallel_calls=tf.data.AUTOTUNE
         )
         return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
@@ -155,7 +156,7 @@ class ImageSplit:
 
         A small split is decoded in the first epoch and kept in memory; of a large one the files' bytes are shuffled.
         """
-        records = self._records().enumerate().map(lambda index, e: (index, e["image"], e["label"]))
+        records = self._records.enumerate().map(lambda index, e: (index, e["image"], e["label"]))
         if not self._fits_in_memory:
             return records, self._image
         decoded = records.map(
@@ -175,7 +176,7 @@ class ImageSplit:
         # Sorted: features that were read back from a prepared folder have another order in each process.
         kept = names or sorted(name for name in self.builder.info.features if name not in ("image", "group"))
         columns: dict[str, list] = {name: [] for name in kept}
-        for batch in self._records().map(lambda e: {name: e[name] for name in kept}).batch(1024):
+        for batch in self._records.map(lambda e: {name: e[name] for name in kept}).batch(1024):
             for name in kept:
                 columns[name].append(batch[name].numpy())
         return {name: _plain(np.concatenate(parts)) for name, parts in columns.items()}
@@ -183,7 +184,7 @@ class ImageSplit:
     def images(self, indices: Sequence[int]) -> np.ndarray:
         """Returns the images at these places of the stored order, uint8 `[len(indices), S, S, C]`."""
         wanted = tf.constant(sorted(set(map(int, indices))), tf.int64)
-        reached = self._records().take(wanted[-1] + 1).enumerate()
+        reached = self._records.take(wanted[-1] + 1).enumerate()
         chosen = reached.filter(lambda index, _: tf.reduce_any(index == wanted))
         found = {int(index): self._image(record["image"]).numpy() for index, record in chosen}
         return np.stack([found[int(index)] for index in indices])
@@ -201,6 +202,7 @@ class ImageSplit:
         images = tf.constant(self.images(indices))
         return make_augment(augmentation, self.num_classes)(images, labels, draws)[0].numpy()
 
+    @functools.cached_property
     def _records(self) -> tf.data.Dataset:
         return self.builder.as_dataset(
             split=self.name,
@@ -234,13 +236,13 @@ def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:
 
 
 def _batches_for_all(examples: int, replicas: int) -> list[int]:
-    """Returns the batch sizes that are shared evenly and whose last batch reaches all replicas.
+    """Returns the batch sizes that are shared evenly, whose first batch is whole, and whose last reaches all replicas.
 
     Of a last batch that is not whole, TensorFlow 2.21 gives the replicas equal parts, rounded up, in turn until nothing
-    is left; `Dataset.rebatch` gives them the parts of a whole batch. These sizes suit both. Sizes above `examples`
-    rounded up make a single batch too, and reach no more replicas.
+    is left; `Dataset.rebatch` gives them the parts of a whole batch. These sizes suit both. A first batch that is not
+    whole has unequal parts, which Keras' `evaluate` cannot add up.
     """
-    sizes = range(replicas, examples + replicas, replicas)
+    sizes = range(replicas, examples + 1, replicas)
     return [size for size in sizes if examples % size == 0 or examples % size > size - size // replicas]
 
 

@@ -20,6 +20,18 @@ def list_datasets() -> list[str]:
     return sorted(file.parent.name for file in Path(folder).glob("*/*_dataset_builder.py"))
 
 
+def dataset_named(text: str) -> str:
+    """Finds a dataset by its name, in which `-` may stand for `_`.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    name = text.replace("-", "_")
+    if name not in list_datasets():
+        raise UnknownNameError("dataset", text, list_datasets())
+    return name
+
+
 def prepare(
     name: str,
     config: str | None = None,
@@ -33,7 +45,7 @@ def prepare(
     """Returns the builder of a dataset that is ready to be read, preparing it when it is not.
 
     Args:
-        name: A name from `list_datasets()`.
+        name: A name from `list_datasets()`; `-` may stand for `_`.
         config: A config of that dataset; None: its default.
         split: A split scheme of that dataset; None: its default.
         classes: Class names; empty: all there are.
@@ -48,8 +60,7 @@ def prepare(
         MissingDataError: Files are not there, cannot be downloaded, or cannot be written.
         BadDataError: Too many bad examples.
     """
-    if name not in list_datasets():
-        raise UnknownNameError("dataset", name, list_datasets())
+    name = dataset_named(name)
     if max_bad is not None and not 0 <= max_bad <= 1:
         raise InvalidArgumentError("max_bad", "a share between 0 and 1", max_bad)
     import tensorflow_datasets as tfds

@@ -72,6 +72,12 @@ def test_scheme_without_validation_has_two_splits():
     assert sum(scheme.assign(group) == "test" for group in GROUPS) / len(GROUPS) == pytest.approx(0.33, abs=0.01)
 
 
+def test_scheme_of_the_test_alone_has_one_split():
+    scheme = SplitScheme(train=0, test=1)
+    assert scheme.names == ("test",)
+    assert {scheme.assign(group) for group in GROUPS} == {"test"}
+
+
 def test_groups_on_a_list_are_the_test_and_validation_is_a_share_of_the_others():
     listed = frozenset(GROUPS[::10])
     scheme = SplitScheme(train=0.72, validation=0.18, test=0.1, test_groups=listed)
@@ -89,7 +95,7 @@ def test_a_scheme_is_by_group_or_by_id():
         SplitScheme(train=0.8, test=0.2, by="photo")
 
 
-@pytest.mark.parametrize("shares", [(0.8, 0.3, 0), (1, 0, 0), (0, 1, 0), (0.9, 0.2, -0.1)])
+@pytest.mark.parametrize("shares", [(0.8, 0.3, 0), (1, 0, 0), (0, 0.5, 0.5), (0.9, 0.2, -0.1), (-0.1, 1, 0.1)])
 def test_shares_that_make_no_split_are_refused(shares):
     train, test, validation = shares
     with pytest.raises(InvalidArgumentError, match="add up to 1"):

@@ -1,0 +1,51 @@
+"""A test split for a network that was trained on other data: its labels become places among that network's classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_sketch.data.loading import OpenDataset
+from keras_sketch.data.pipeline import ImageSplit
+
+
+@dataclasses.dataclass(frozen=True)
+class RelabelledSplit(ImageSplit):
+    """A split whose labels are those of another list of classes.
+
+    Attributes:
+        places: By the stored label, the label to give instead.
+    """
+
+    places: tuple[int, ...] = ()
+
+    def evaluation(self, batch_size: int) -> tf.data.Dataset:
+        """Returns what `ImageSplit.evaluation` does, with the other labels."""
+        places = tf.constant(self.places, tf.int64)
+        return super().evaluation(batch_size).map(lambda images, labels: (images, tf.gather(places, labels)))
+
+    def facts(self, names: Sequence[str] | None = None) -> dict[str, Sequence]:
+        """Returns what `ImageSplit.facts` does, with the other labels."""
+        facts = super().facts(names)
+        if "label" in facts:
+            facts["label"] = np.array(self.places)[facts["label"]]
+        return facts
+
+
+def relabelled_test(data: OpenDataset, class_names: Sequence[str], places: Sequence[int]) -> OpenDataset:
+    """Returns the test split alone, labelled by a network's classes.
+
+    Args:
+        data: The dataset as it is.
+        class_names: The network's, in the order of its outputs.
+        places: For each of the dataset's classes its place among them; one without a test example may have any.
+    """
+    stored = data.splits["test"]
+    test = RelabelledSplit(stored.builder, stored.name, stored.side, stored.resize, tuple(map(int, places)))
+    info = dataclasses.replace(
+        data.info, class_names=tuple(class_names), num_examples={"test": stored.num_examples}, leaked={}
+    )
+    return OpenDataset({"test": test}, info)

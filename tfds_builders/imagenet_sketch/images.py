@@ -1,0 +1,140 @@
+"""The images in a manual folder, extracted or in the archive as published."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from keras_sketch.curation.imagenet import find_class, imagenet_classes
+from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
+from tfds_builders.image_files import is_clutter, read_file
+from tfds_builders.imagenet_sketch import ARCHIVE, HOMEPAGE, INSTRUCTIONS
+
+WNIDS = tuple(each.wnid for each in imagenet_classes())
+"""The WordNet ids of the 1000 classes; sorted, which is ImageNet's order."""
+
+_ID = re.compile(r"n\d+")
+_MEMBER = re.compile(r"(?P<root>(?:[^/]+/)*?sketch)/(?P<wnid>[^/]+)/(?P<file>[^/]+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The image files by class.
+
+    Attributes:
+        container: The manual folder, or an archive.
+        root: Path in the container of the folder that has a folder for each class; `""` for the container itself.
+        files: The files' names by WordNet id, sorted, the operating system's left out.
+    """
+
+    container: Path
+    root: str
+    files: Mapping[str, tuple[str, ...]]
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the files lie in a zip archive."""
+        return self.container.is_file()
+
+    def place(self, name: str) -> str:
+        """Names a file, `<WordNet id>/<file>`, or a class's folder as messages do: from the manual folder on."""
+        path = f"{self.root}/{name}".lstrip("/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return f"{self.container.name}/{path}" if self.is_archive else path
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Callable[[str], bytes]]:
+        """Gives a function that reads a file by `<WordNet id>/<file>`; threads may share it.
+
+        It raises BadDataError, with a reason for the manifest, for a file that cannot be read.
+        """
+        if not self.is_archive:
+            yield lambda name: read_file(self.container / self.root / name)
+            return
+        with _archive(self.container) as archive:
+
+            def read(name: str) -> bytes:
+                try:
+                    return archive.read(f"{self.root}/{name}")
+                except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                    raise BadDataError("is damaged in the archive") from error
+
+            yield read
+
+
+def find_images(folder: Path) -> Images:
+    """Finds the images in a manual folder: extracted, at most one folder deeper, or else in the archive.
+
+    Args:
+        folder: The folder; the one with the classes' folders will do.
+
+    Raises:
+        MissingDataError: They are not there; says where to get them.
+        UnknownNameError: A class's folder is not named after one of the 1000 WordNet ids; says the nearest.
+        BadDataError: The archive is damaged or cut off.
+    """
+    below = _folders(folder)
+    for path in [folder / "sketch", *(each / "sketch" for each in below), folder, *below]:
+        classes = _folders(path) if path.is_dir() else []
+        if classes and (path.name == "sketch" or any(_ID.fullmatch(each.name) for each in classes)):
+            _check_names(path, (each.name for each in classes))
+            files = {each.name: _files(each) for each in classes}
+            return Images(folder, path.relative_to(folder).as_posix().removeprefix("."), files)
+    if (folder / ARCHIVE).is_file():
+        return packed_images(folder / ARCHIVE)
+    raise MissingDataError(
+        f"There are no sketches in {folder}, neither sketch/<WordNet id>/ nor {ARCHIVE}. {INSTRUCTIONS}"
+    )
+
+
+def packed_images(path: Path) -> Images:
+    """Finds the images in an archive; the arguments and errors are those of `find_images`."""
+    with _archive(path) as archive:
+        matches = [match for name in sorted(archive.namelist()) if (match := _MEMBER.fullmatch(name))]
+    files: dict[str, list[str]] = {}
+    roots = {match["root"] for match in matches if not match["root"].startswith("__MACOSX")}
+    if len(roots) != 1:
+        raise MissingDataError(
+            f"{path} must hold one folder sketch/<WordNet id>/, and holds {len(roots)}. {INSTRUCTIONS}"
+        )
+    [root] = roots
+    for match in matches:
+        if match["root"] == root and not is_clutter(match["wnid"]) and not is_clutter(match["file"]):
+            files.setdefault(match["wnid"], []).append(match["file"])
+    _check_names(path, files)
+    return Images(path, root, {name: tuple(found) for name, found in files.items()})
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(path.name))
+
+
+def _files(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.iterdir() if not is_clutter(path.name)))
+
+
+def _check_names(place: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if name in WNIDS:
+            continue
+        kind, choices = f"class folder in {place}:", WNIDS
+        hint = "Each is named by the WordNet id of its class: rename it, or put it elsewhere."
+        if not _ID.fullmatch(name):
+            choices = [each.name for each in imagenet_classes()]
+            with contextlib.suppress(UnknownNameError):
+                hint, choices = f"Name it {find_class(name).wnid}, as WordNet does.", WNIDS
+        raise UnknownNameError(kind, name, choices, hint)
+
+
+@contextlib.contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise BadDataError(f"The archive {path} is damaged or cut off: get it again from {HOMEPAGE}.") from error
+    with archive:
+        yield archive

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "classifier": ["build_classifier"],
-        "freezing": ["blocks", "train_from"],
+        "freezing": ["blocks", "layer_groups", "norm_layers", "train_from"],
         "table": ["BACKBONES", "Backbone", "list_models"],
     },
 )

@@ -1,73 +1,105 @@
-"""The networks of `keras.applications` as backbones, with their published weights or those of a file."""
+"""The networks of `keras.applications`, with their own head or without, and their published weights or a file's."""
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
 
 import keras
 import numpy as np
 
-from keras_sketch.errors import MissingDataError
+from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.models.downloads import download_failed
 from keras_sketch.models.table import Backbone
 from keras_sketch.models.weight_files import load_weight_file
 
 _DEVIATION = (0.229, 0.224, 0.225)
 
 
-def application_features(name: str, row: Backbone, prepared, weights: str | os.PathLike[str] | None):
-    """Builds a network of `keras.applications`, without its head, behind what is there already.
+def application_output(
+    name: str, row: Backbone, prepared, weights: str | os.PathLike[str] | None, with_head: bool = False
+):
+    """Builds a network of `keras.applications` behind what is there already.
 
     Args:
         name: Its name in the table.
         row: Its row.
         prepared: float32 `[N, H, W, 3]`, scaled as the row says.
         weights: None, `"imagenet"` or a file.
+        with_head: Whether it keeps its own head, whose first layer is named `pooling` as that of a new one is.
 
     Returns:
-        Its 4-D features.
+        Its 4-D features; with its head, ImageNet's 1000 logits.
 
     Raises:
+        InvalidArgumentError: The published head does not take images of this size.
         MissingDataError: The file is not there, or cannot be downloaded.
         BadDataError: The file is damaged or of another network.
     """
     published, shape = weights == "imagenet", tuple(prepared.shape[1:])
-    if published and row.scaling != "included":
-        network = _with_published_weights(name, row, input_tensor=prepared, input_shape=shape)
+    # With EfficientNet's weights Keras builds one layer more, and with those of a head it takes one size of images;
+    # the graph is to be the same whatever the weights are.
+    apart = with_head or row.scaling == "included"
+    here = dict(input_tensor=prepared, input_shape=shape)
+    if published and not apart:
+        network = _with_published_weights(name, row, with_head, **here)
     else:
-        network = row.load()(include_top=False, weights=None, input_tensor=prepared, input_shape=shape, **row.arguments)
-    if published and row.scaling == "included":
-        # Keras builds EfficientNet with one layer more for them; the graph is the same whatever the weights are here.
-        network.set_weights(_with_published_weights(name, row, input_shape=shape).get_weights())
+        network = row.load()(weights=None, **_arguments(row, with_head), **here)
+    if published and apart:
+        if with_head:
+            _check_head_takes(name, row, network)
+        side = row.input_shape if with_head else shape
+        network.set_weights(_with_published_weights(name, row, with_head, input_shape=side).get_weights())
     elif weights is not None and not published:
-        load_weight_file(network, name, weights, head_layers=(0, 1, row.head_layers))
+        heads = dict(own_head=row.head_layers) if with_head else dict(head_layers=(0, 1, row.head_layers))
+        load_weight_file(network, name, weights, **heads)
     _fold_second_scaling(network)
     _scale_in_float32(network)
+    if with_head:
+        _head_layers(network)[0].name = "pooling"
+        _give_float32(network)
     return network.output
 
 
-def _with_published_weights(name: str, row: Backbone, **inputs) -> keras.Model:
+def _arguments(row: Backbone, with_head: bool) -> dict:
+    head = dict(include_top=True, classes=1000, classifier_activation=None) if with_head else dict(include_top=False)
+    return {**row.arguments, **head}
+
+
+def _with_published_weights(name: str, row: Backbone, with_head: bool, **inputs) -> keras.Model:
     try:
         with warnings.catch_warnings():
             # MobileNet's, for sides that it has no weights of its own for; those of 224 pixels serve.
             warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
-            return row.load()(include_top=False, weights="imagenet", **inputs, **row.arguments)
+            return row.load()(weights="imagenet", **_arguments(row, with_head), **inputs)
     except Exception as error:
         # For a failed download Keras raises a bare Exception, for a damaged one a ValueError.
         if isinstance(error, TypeError | ValueError) and "corrupted" not in str(error):
             raise
-        raise _download_failed(name, error) from error
+        raise download_failed(name, error) from error
 
 
-def _download_failed(name: str, error: Exception) -> MissingDataError:
-    address = re.search(r"https?://\S+[^\s:]", str(error))
-    reason = str(error).rsplit(" -- ", 1)[-1].strip().rstrip(".")
-    what = f"{address[0].rsplit('/', 1)[-1]} from {address[0]}" if address else "its ImageNet weights"
-    return MissingDataError(
-        f"For {name}, Keras cannot download {what} ({reason}): go online, or give a weights file of {name} with "
-        "--weights FILE."
-    )
+def _head_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """Gives a network's own head: what begins with the last pooling, or where there is none with the flattening."""
+    for kind in (keras.layers.GlobalAveragePooling2D, keras.layers.Flatten):
+        found = [index for index, layer in enumerate(network.layers) if isinstance(layer, kind)]
+        if found:
+            return network.layers[found[-1] :]
+    return []
+
+
+def _check_head_takes(name: str, row: Backbone, network: keras.Model) -> None:
+    shape = tuple(network.input_shape[1:3])
+    if isinstance(_head_layers(network)[0], keras.layers.Flatten) and shape != row.input_shape[:2]:
+        allowed = f"{row.input_shape[0]} (--image-size): the published head of {name} takes no other"
+        raise InvalidArgumentError("image_size", allowed, shape)
+
+
+def _give_float32(network: keras.Model) -> None:
+    """Lets the layer that gives the logits, and what follows it, compute in float32 under any precision."""
+    last = max(index for index, layer in enumerate(network.layers) if layer.weights)
+    for layer in network.layers[last:]:
+        layer.dtype_policy = "float32"
 
 
 def _fold_second_scaling(network: keras.Model) -> None:

@@ -25,8 +25,10 @@ class Backbone:
         channels: What the network takes, grey images being tripled; None: 1 or 3.
         light_on_dark: Whether bright images are inverted when the caller does not say.
         smallest: The smallest height and width.
-        arguments: More arguments of a function of `keras.applications`.
+        arguments: More arguments of the function.
         head_layers: Layers with weights in its own head, which its weights' files may hold.
+        hub: Where its ImageNet weights are published, if Keras does not publish them: a repository of the Hugging Face
+            hub with a `model.safetensors`.
     """
 
     function: str
@@ -40,16 +42,25 @@ class Backbone:
     smallest: int = 1
     arguments: Mapping[str, object] = dataclasses.field(default_factory=dict)
     head_layers: int = 1
+    hub: str | None = None
 
     @property
     def is_application(self) -> bool:
-        """Whether the network is one of `keras.applications`, with ImageNet weights."""
+        """Whether the network is one of `keras.applications`."""
         return self.function.startswith("keras.applications:")
+
+    @property
+    def has_imagenet_weights(self) -> bool:
+        """Whether weights trained on ImageNet's 1000 classes are published for it."""
+        return self.is_application or self.hub is not None
 
     def load(self) -> Callable:
         """Imports the function."""
         module, function = self.function.split(":")
         return getattr(importlib.import_module(module), function)
+
+
+_PHOTOS = {"dropout": 0.2, "channels": 3, "light_on_dark": False, "smallest": 32}
 
 
 def _application(function: str, side: int, scaling: str, parameters: int, source: str, **changes) -> Backbone:
@@ -59,7 +70,21 @@ def _application(function: str, side: int, scaling: str, parameters: int, source
         parameters=parameters,
         summary=f"{function} ({source}), {parameters / 1e6:.1f} million parameters; ImageNet weights.",
         scaling=scaling,
-        **{"dropout": 0.2, "channels": 3, "light_on_dark": False, "smallest": 32, **changes},
+        **{**_PHOTOS, **changes},
+    )
+
+
+def _resnext(depths: tuple[int, ...], width: int, parameters: int, source: str, hub: str) -> Backbone:
+    name = f"ResNeXt{3 * sum(depths) + 2} 32x{width}d"
+    return Backbone(
+        function="keras_sketch.models.resnext:resnext",
+        input_shape=(224, 224, 3),
+        parameters=parameters,
+        summary=f"{name} ({source}), {parameters / 1e6:.1f} million parameters; ImageNet weights.",
+        scaling="torch",
+        arguments=dict(depths=depths, width=width),
+        hub=hub,
+        **_PHOTOS,
     )
 
 
@@ -71,6 +96,7 @@ _DENSENET, _VGG = "Huang et al. 2017", "Simonyan and Zisserman 2014"
 _EFFICIENT, _EFFICIENT_V2, _CONVNEXT = "Tan and Le 2019", "Tan and Le 2021", "Liu et al. 2022"
 _MOBILE, _MOBILE_V2, _MOBILE_V3 = "Howard et al. 2017", "Sandler et al. 2018", "Howard et al. 2019"
 _NASNET, _INCEPTION, _INCEPTION_RESNET = "Zoph et al. 2018", "Szegedy et al. 2016", "Szegedy et al. 2017"
+_INSTAGRAM = "Xie et al. 2017, trained on Instagram first: Mahajan et al. 2018"
 
 BACKBONES: dict[str, Backbone] = {
     "doodle_resnet": Backbone(
@@ -146,6 +172,13 @@ BACKBONES: dict[str, Backbone] = {
     "vgg19": _application("VGG19", 224, "caffe", 20_024_384, _VGG, head_layers=3),
     "nasnet_mobile": _application("NASNetMobile", 224, "tf", 4_269_716, _NASNET),
     "nasnet_large": _application("NASNetLarge", 331, "tf", 84_916_818, _NASNET),
+    "resnext50_32x4d": _resnext((3, 4, 6, 3), 4, 23_048_128, "Xie et al. 2017", "timm/resnext50_32x4d.tv_in1k"),
+    "ig_resnext101_32x8d": _resnext(
+        (3, 4, 23, 3), 8, 86_945_216, _INSTAGRAM, "timm/resnext101_32x8d.fb_wsl_ig1b_ft_in1k"
+    ),
+    "ig_resnext101_32x16d": _resnext(
+        (3, 4, 23, 3), 16, 192_310_720, _INSTAGRAM, "timm/resnext101_32x16d.fb_wsl_ig1b_ft_in1k"
+    ),
 }
 
 

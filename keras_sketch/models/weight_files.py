@@ -26,6 +26,8 @@ def load_weight_file(
     path: str | os.PathLike[str],
     head_layers: tuple[int, ...] = (0,),
     head: str | None = None,
+    own_head: int = 0,
+    kinds: str = ".weights.h5, .h5 or .keras",
 ) -> None:
     """Puts the weights of a file into a network; what the random layers' seeds are stays as it is.
 
@@ -40,6 +42,9 @@ def load_weight_file(
         head_layers: How many layers with weights the file may hold behind those of the network.
         head: The network's output layer. Where the file's differs from it in the number of classes and in nothing
             else, the layer stays as it is, and all others are loaded.
+        own_head: How many layers with weights, the network's last ones, are its published head. The error says so
+            where a file lacks them and nothing else.
+        kinds: The files that errors tell to give.
 
     Raises:
         MissingDataError: The file is not there.
@@ -47,24 +52,26 @@ def load_weight_file(
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingDataError(f"No weights at {path}. Give a .weights.h5, .h5 or .keras file of {name}.")
+        raise MissingDataError(f"No weights at {path}. Give a {kinds} file of {name}.")
     weights = {id(weight) for weight in network.weights}
     seeds = [(v, keras.ops.convert_to_numpy(v)) for v in network.variables if id(v) not in weights]
     try:
         with _opened(path) as stored:
             is_present_format = "layers" in stored
-            if head and _has_other_classes(network, head, stored["layers"] if is_present_format else stored):
+            if head and _has_other_classes(network, head, stored):
                 network, head_layers = keras.Model(network.input, network.get_layer(head).input), (1,)
             if is_present_format:
                 problem = _misfit(network, stored["layers"], head_layers)
             else:
                 problem = _load_in_order(network, stored.get("model_weights", stored), head_layers)
+            if problem and own_head and _lacks_head(network, own_head, stored):
+                problem = 'it holds no head, which head="pretrained" keeps; with --classes the head is a new one'
         if is_present_format and problem is None:
             problem = _load_by_keras(network, path)
     except (OSError, RuntimeError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise BadDataError(
             f"Cannot read the weights in {path}, the file is damaged or holds none: {error}. "
-            f"Give a .weights.h5, .h5 or .keras file of {name}."
+            f"Give a {kinds} file of {name}."
         ) from error
     if problem is None and not all(np.isfinite(weight).all() for weight in network.get_weights()):
         problem = "some of its numbers are not finite"
@@ -117,11 +124,11 @@ def _has_other_classes(network: keras.Model, head: str, stored: h5py.Group) -> b
     Args:
         network: The network with its output layer.
         head: The layer's name.
-        stored: Where the layers are.
+        stored: The file.
     """
     layer = network.get_layer(head)
     before = _shapes_of(network.weights) - _shapes_of(layer.weights)
-    held = _shapes_in(stored.get("model_weights", stored))
+    held = _shapes_of_model(stored)
     width, classes = layer.kernel.shape
     theirs = [shape for shape in (held - before).elements() if len(shape) == 1]
     return (
@@ -130,6 +137,17 @@ def _has_other_classes(network: keras.Model, head: str, stored: h5py.Group) -> b
         and theirs[0] != (classes,)
         and held - before == collections.Counter([(width, *theirs[0]), theirs[0]])
     )
+
+
+def _lacks_head(network: keras.Model, head_layers: int, stored: h5py.Group) -> bool:
+    layers = [layer for layer in network.layers if layer.weights]
+    before = [weight for layer in layers[:-head_layers] for weight in layer.weights]
+    return _shapes_of_model(stored) == _shapes_of(before)
+
+
+def _shapes_of_model(stored: h5py.Group) -> collections.Counter:
+    """Leaves the optimizer's variables, which a whole model's file holds too, aside."""
+    return _shapes_in(stored.get("layers", stored.get("model_weights", stored)))
 
 
 def _shapes_in(stored: h5py.Group) -> collections.Counter:

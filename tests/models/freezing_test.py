@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from keras_sketch import build_classifier
-from keras_sketch.errors import UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.exporting import load_classifier, save_classifier
 from keras_sketch.losses import CrossEntropy
-from keras_sketch.models import blocks, train_from
+from keras_sketch.models import blocks, layer_groups, train_from
 from keras_sketch.training.distribution import synchronize_batch_normalization
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
@@ -130,3 +130,44 @@ def test_an_unknown_block_lists_those_there_are(resnet):
     many = build_classifier("mobilenet_025", 2, (32, 32, 3))
     with pytest.raises(UnknownNameError, match="conv1, conv_dw_1, conv_pw_1, conv_dw_2"):
         train_from(many, "block_3")
+
+
+def test_frozen_blocks_may_train_their_normalization():
+    model = build_classifier("doodle_resnet", 2, (32, 32, 3))
+    train_from(model, "head", train_norm=True)
+    norms = [layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert trainable_layers(model) == [*norms, "logits"]
+    train_from(model, "head")
+    assert trainable_layers(model) == ["logits"]
+
+
+def test_normalization_inside_a_layer_is_found():
+    inner = keras.Sequential([keras.layers.Dense(2, name="a"), keras.layers.BatchNormalization(name="b")], name="stem")
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(inner(inputs)))
+    train_from(model, "head", train_norm=True)
+    assert [weight.path.split("/")[-2] for weight in model.trainable_weights] == ["b", "b", "logits", "logits"]
+    train_from(model, "head")
+    assert len(model.trainable_weights) == 2
+
+
+def test_three_groups_of_a_resnet_are_fastai_s(resnet):
+    groups = layer_groups(resnet, 3)
+    assert [layer for group in groups for layer in group] == resnet.layers
+    starts = [next(layer.name for layer in group if layer.weights) for group in groups]
+    assert starts == ["conv1_conv", "conv4_block1_1_conv", "logits"]
+    assert groups[1][-1].name.startswith("conv5_block3") and groups[2][0].name == "pooling"
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 6])
+def test_layers_are_shared_out_into_any_number_of_groups(resnet, count):
+    groups = layer_groups(resnet, count)
+    assert len(groups) == count
+    assert [layer for group in groups for layer in group] == resnet.layers
+    assert all(any(layer.weights for layer in group) for group in groups)
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_more_groups_than_blocks_and_a_head_are_refused(resnet, count):
+    with pytest.raises(InvalidArgumentError, match=rf"1 to 6 for the blocks of resnet50. Received: {count}"):
+        layer_groups(resnet, count)

@@ -25,7 +25,7 @@ def _dispatch(arguments: list[str]) -> None:
     """Finds the command before its options are parsed: to read one help, the others need not be made."""
     from keras_sketch import workflows
 
-    commands = {name.removesuffix("_names"): getattr(workflows, name) for name in workflows.__all__}
+    commands = {name.removesuffix("_names").replace("_", "-"): getattr(workflows, name) for name in workflows.__all__}
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: keras-sketch COMMAND ...\n")
         for name, function in commands.items():

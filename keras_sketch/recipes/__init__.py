@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 
 from keras_sketch.errors import UnknownNameError
+from keras_sketch.recipes.fine_tuning import fine_tune
 from keras_sketch.recipes.recipe import Augmentation, Published, Recipe, Stage
 from keras_sketch.recipes.recipe_file import read_recipe, write_recipe
 from keras_sketch.recipes.validation import check_recipe
@@ -18,11 +19,12 @@ __all__ = [
     "all_recipes",
     "check_recipe",
     "find_recipe",
+    "fine_tune",
     "list_recipes",
     "read_recipe",
     "write_recipe",
 ]
-_NO_TABLES = ("recipe", "recipe_file", "validation")
+_NO_TABLES = ("fine_tuning", "recipe", "recipe_file", "validation")
 
 
 def all_recipes() -> dict[str, Recipe]:

@@ -58,14 +58,23 @@ class Stage:
     Attributes:
         epochs: Passes over the training split.
         learning_rate: The rate, or the highest one of a schedule.
-        optimizer: `"adam"`, `"adamw"`, `"rmsprop"` or `"sgd"` (Nesterov, momentum 0.9).
-        schedule: `"constant"`; `"cosine"`: linear warm-up, then half a cosine down to zero; or `"inverse_time"`:
-            the rate divided by 1 + `decay` * step, as the argument `decay` of Keras 2's optimizers did.
-        warmup: Share of the stage's steps that warm up, 0 to 1; for `"cosine"`.
+        optimizer: `"adam"`, `"adamw"`, `"fastai_adam"` (fast.ai's settings of AdamW), `"rmsprop"` or `"sgd"`
+            (Nesterov, momentum 0.9).
+        schedule: `"constant"`; `"cosine"`: linear warm-up, then half a cosine down to zero; `"inverse_time"`: the
+            rate divided by 1 + `decay` * step, as the argument `decay` of Keras 2's optimizers did; or `"one_cycle"`:
+            half a cosine up from the rate divided by `start_divisor`, then half a cosine down to a 100,000th of it,
+            `"fastai_adam"`'s momentum going from 0.95 to 0.85 and back (fast.ai's `fit_one_cycle`).
+        warmup: Share of the stage's steps that warm up, 0 to 1; for `"cosine"` and `"one_cycle"`.
         decay: A step; for `"inverse_time"`.
         weight_decay: Decoupled decay; kernels only, not biases or normalization.
         train_from: The first block of layers that is trained, those before it being frozen; `"head"`: the head alone;
             `"all"`: everything.
+        train_norm: Whether frozen blocks' BatchNormalization is trained all the same, its moving statistics included.
+        norm_momentum: How much BatchNormalization's moving statistics keep of themselves in a step, 0 to 1; None: as
+            the network has it.
+        group_rates: Multiples of the rate for as many layer groups, from the input to the head, which is the last of
+            them; the backbone's blocks are shared out evenly among the others. Empty: one rate for all.
+        start_divisor: What the rate of `"one_cycle"` is divided by at its start.
         name: What the logs call the stage.
     """
 
@@ -77,6 +86,10 @@ class Stage:
     decay: float = 0.0
     weight_decay: float = 0.0
     train_from: str = "all"
+    train_norm: bool = False
+    norm_momentum: float | None = None
+    group_rates: tuple[float, ...] = ()
+    start_divisor: float = 25.0
     name: str = "train"
 
 
@@ -86,7 +99,7 @@ class Published:
 
     Attributes:
         source: Where it was published.
-        figures: Shares in 0..1, by the names of `metrics.json`.
+        figures: Shares in 0..1, by the names of `metrics.json`; with `_before`, of the network before fine-tuning.
         note: On what data and split it was measured.
     """
 
@@ -116,6 +129,8 @@ class Recipe:
         label_smoothing: Share of the target given to the other classes, 0 to 1.
         patience: Epochs without a better validation loss before training stops; None: never.
         weights: None: random; `"imagenet"`; or a weights file.
+        head: `"new"`: a random output layer for the dataset's classes; `"pretrained"`: that of the weights, for
+            datasets with all of ImageNet's classes in its order.
         light_on_dark: Whether drawings on light paper are inverted; None: as the model does by itself.
         seed: Of the weights, the order, the augmentation.
         published: The figure to compare with.
@@ -137,6 +152,7 @@ class Recipe:
     label_smoothing: float = 0.0
     patience: int | None = None
     weights: str | None = None
+    head: str = "new"
     light_on_dark: bool | None = None
     seed: int = 0
     published: Published | None = None
@@ -178,9 +194,9 @@ class Recipe:
         return dataclasses.replace(self, stages=stages, **changes)
 
     def from_scratch(self) -> Recipe:
-        """Returns the recipe for random weights: every stage trains everything."""
-        stages = tuple(dataclasses.replace(stage, train_from="all") for stage in self.stages)
-        return dataclasses.replace(self, stages=stages, weights=None)
+        """Returns the recipe for random weights: every stage trains everything at one rate, and the head is new."""
+        stages = tuple(dataclasses.replace(stage, train_from="all", group_rates=()) for stage in self.stages)
+        return dataclasses.replace(self, stages=stages, weights=None, head="new")
 
     def to_dict(self) -> dict:
         """Returns plain dicts, lists and values, for JSON."""
@@ -196,7 +212,9 @@ class Recipe:
             **{
                 **values,
                 "classes": tuple(values["classes"]),
-                "stages": tuple(Stage(**stage) for stage in values["stages"]),
+                "stages": tuple(
+                    Stage(**{**stage, "group_rates": tuple(stage.get("group_rates", ()))}) for stage in values["stages"]
+                ),
                 "augmentation": Augmentation(**{**augmentation, "zoom": tuple(augmentation["zoom"])}),
                 "published": Published(**published) if published else None,
             }

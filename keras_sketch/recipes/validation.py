@@ -8,6 +8,7 @@ from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes.recipe import Recipe
 
 _LARGEST = 2**32
+_HEADS = ("new", "pretrained")
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -16,23 +17,35 @@ def check_recipe(recipe: Recipe) -> None:
     The optimizers', schedules' and augmentations' own values are checked where these are made.
 
     Raises:
-        InvalidArgumentError: A number that is out of range, no stage, or a single class.
+        InvalidArgumentError: A number that is out of range, no stage, a single class, or a head that cannot be.
     """
     if not recipe.stages:
         raise InvalidArgumentError("stages", "at least one", recipe.stages)
     for stage in recipe.stages:
         _check("epochs", "at least 1 and below 2^32", stage.epochs, 1 <= stage.epochs < _LARGEST)
         rate = stage.learning_rate
-        _check("learning_rate", "a positive number", rate, math.isfinite(rate) and rate > 0)
+        _check("learning_rate", "a positive number", rate, _positive(rate))
+        _check("group_rates", "positive numbers", stage.group_rates, all(map(_positive, stage.group_rates)))
+        kept = stage.norm_momentum
+        _check("norm_momentum", "at least 0 and below 1", kept, kept is None or 0 <= kept < 1)
+        divisor = stage.start_divisor
+        _check("start_divisor", "a number of at least 1", divisor, math.isfinite(divisor) and divisor >= 1)
     for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():
         value = getattr(recipe, name)
         _check(name, f"at least {least} and below 2^32", value, value is None or least <= value < _LARGEST)
+    _check("head", f"one of {', '.join(_HEADS)}", recipe.head, recipe.head in _HEADS)
+    has_head = recipe.head == "new" or recipe.weights is not None
+    _check("head", "new where the weights are random: there is no pretrained one", recipe.head, has_head)
     smoothing = recipe.label_smoothing
     _check("label_smoothing", "at least 0 and below 1", smoothing, 0 <= smoothing < 1)
     several = not recipe.classes or len(set(recipe.classes)) > 1
     _check("classes", "at least two names", ", ".join(recipe.classes), several)
     for name, share in (recipe.published.figures if recipe.published else {}).items():
         _check(f"published figure {name}", "a share in 0..1", share, 0 <= share <= 1)
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def _check(name: str, allowed: str, received: object, right: bool) -> None:

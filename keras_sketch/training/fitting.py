@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.losses import CrossEntropy
 from keras_sketch.metrics import TopK
-from keras_sketch.models import train_from
+from keras_sketch.models import norm_layers, train_from
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training.checkpoint import Place, restore
 from keras_sketch.training.distribution import scope
@@ -59,13 +59,15 @@ def fit_recipe(
             print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
         elif (folder / "history.csv").exists():
             print("The run was stopped before its first checkpoint: starting again.", flush=True)
-        stage_end = 0
+        norms, stage_end = [(layer, layer.momentum) for layer in norm_layers(model)], 0
         for stage in recipe.stages:
             stage_start, stage_end = stage_end, stage_end + stage.epochs
             if recorder.finished or recorder.place.epoch >= stage_end:
                 continue
-            train_from(model, stage.train_from)
-            _compile(model, recipe, stage, train)
+            train_from(model, stage.train_from, stage.train_norm)
+            for layer, own in norms:
+                layer.momentum = own if stage.norm_momentum is None else stage.norm_momentum
+            compile_stage(model, recipe, stage, train)
             if stored is not None:
                 # A stage begins with an optimizer of its own.
                 begun = recorder.place != Place(stage_start)
@@ -78,10 +80,10 @@ def fit_recipe(
     return recorder.rows
 
 
-def _compile(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit) -> None:
+def compile_stage(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit) -> None:
     """Compiles, and builds the optimizer and metrics, so that a checkpoint's variables have a place."""
     model.compile(
-        optimizer=make_optimizer(stage, train.steps(recipe.batch_size)),
+        optimizer=make_optimizer(stage, train.steps(recipe.batch_size), model),
         loss=CrossEntropy(recipe.label_smoothing),
         metrics=[TopK(1, "top1"), TopK(min(5, model.output_shape[-1]), "top5")],
         jit_compile=False,
@@ -93,7 +95,7 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit
 
 def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> None:
     steps = train.steps(recipe.batch_size)
-    recorder.stage = stage.name
+    recorder.stage = stage
     board = keras.callbacks.TensorBoard(recorder.folder / "logs", write_graph=False)
     while recorder.place.epoch < stage_end and not recorder.finished:
         place: Place = recorder.place

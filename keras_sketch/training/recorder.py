@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
+from keras_sketch.recipes import Stage
 from keras_sketch.training.checkpoint import Checkpoints, Place, restore
 from keras_sketch.training.history import Row, best_epoch, should_stop, write_history
 from keras_sketch.training.stopping import StopRequest
@@ -20,6 +21,9 @@ SAVE_EVERY_SECONDS = 30.0
 
 class Recorder(keras.callbacks.Callback):
     """Writes a history row an epoch, remembers the best weights, and saves the state now and then and on a stop.
+
+    A row's `learning_rate` is the stage's, as the next step would have it; `learning_rate_1`, `learning_rate_2` and so
+    on are those of its layer groups, from the input to the head, where it has them.
 
     Args:
         folder: The run's folder.
@@ -33,7 +37,7 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.rows: list[Row] = []
         self.place = Place()
-        self.stage = ""
+        self.stage: Stage | None = None
         self.best: list[np.ndarray] | None = None
         self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
         self._labels, self._stop = labels, stop
@@ -94,7 +98,8 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes the epoch's row and looks whether it is the best, or the last."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.rows.append({"epoch": epoch + 1, "stage": self.stage, **logs, "learning_rate": rate})
+        groups = {f"learning_rate_{i}": rate * factor for i, factor in enumerate(self.stage.group_rates, start=1)}
+        self.rows.append({"epoch": epoch + 1, "stage": self.stage.name, **logs, "learning_rate": rate, **groups})
         write_history(self.folder / "history.csv", self.rows)
         if best_epoch(self.rows) == len(self.rows) - 1:
             self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self.model.weights]

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluate_run": ["evaluate"],
         "explain_images": ["explain"],
         "export_run": ["export"],
+        "find_learning_rate": ["find_lr"],
         "list_names": ["list_names"],
         "predict_images": ["predict"],
         "prepare_dataset": ["prepare"],

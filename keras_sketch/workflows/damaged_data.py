@@ -22,5 +22,5 @@ def damaged_data_named(info: DatasetInfo) -> Iterator[None]:
     except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
         raise BadDataError(
             f"The prepared data in {info.provenance['prepared_in']} is damaged ({type(error).__name__}). Remove that "
-            "folder, so that it is prepared again, and continue with --resume."
+            "folder, so that it is prepared again, and give the command once more, with --resume where it has that."
         ) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras_sketch.curation.imagenet import imagenet_classes
+from keras_sketch.errors import InvalidArgumentError, TrainingError
 from keras_sketch.recipes import Recipe
 from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions
 
@@ -15,12 +17,40 @@ if TYPE_CHECKING:
 
 
 def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
-    """Prepares the recipe's dataset, from and to where the options say, and opens its splits."""
+    """Prepares the recipe's dataset, from and to where the options say, and opens its splits; one is for training."""
     from keras_sketch.data import open_dataset
 
     places = {name: options.get(name) for name in DATA_OPTIONS}
     chosen = dict(config=recipe.config, split=recipe.split, classes=recipe.classes, per_class=recipe.per_class)
-    return open_dataset(recipe.dataset, **chosen, **places, image_size=recipe.image_size, resize=recipe.resize)
+    data = open_dataset(recipe.dataset, **chosen, **places, image_size=recipe.image_size, resize=recipe.resize)
+    if "train" not in data.splits:
+        raise TrainingError(
+            f"There is nothing to train on: in the split {data.info.provenance['split']!r} of {recipe.dataset} every "
+            "example is for the test. Choose another split, or evaluate on it."
+        )
+    return data
+
+
+def share_batches(recipe: Recipe, data: OpenDataset, replicas: int, any_batch: bool) -> Recipe:
+    """Returns the recipe with a batch size that so many devices can train with.
+
+    Args:
+        recipe: What was asked for.
+        data: Its data.
+        replicas: How many devices.
+        any_batch: Whether a batch may be smaller than the recipe's where there are not as many examples.
+
+    Raises:
+        InvalidArgumentError: The devices cannot share the batches, or a split's examples.
+    """
+    for each in data.splits.values():
+        each.check_replicas(replicas)
+    examples = data.splits["train"].num_examples
+    if any_batch and recipe.batch_size > examples:
+        recipe = recipe.with_changes(batch_size=max(replicas, examples // replicas * replicas))
+    if recipe.batch_size % replicas:
+        raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
+    return recipe
 
 
 def build_network(
@@ -39,7 +69,12 @@ def build_network(
         strategy: The devices, in whose scope this is called; None for one.
         begun: Whether a checkpoint will be put into the network. The recipe's weights are not read then, so that
             their file need not be there any more.
+
+    Raises:
+        TrainingError: The recipe keeps ImageNet's output layer, and the classes are not ImageNet's.
     """
+    if recipe.head == "pretrained":
+        _check_imagenet_classes(recipe, info)
     import keras
 
     from keras_sketch.models import build_classifier
@@ -49,7 +84,19 @@ def build_network(
     keras.config.set_dtype_policy(precision)
     try:
         weights = None if begun else recipe.weights
-        network = build_classifier(recipe.model, len(info.class_names), info.image_shape, weights, recipe.light_on_dark)
+        network = build_classifier(
+            recipe.model, len(info.class_names), info.image_shape, weights, recipe.light_on_dark, recipe.head
+        )
         return synchronize_batch_normalization(network) if strategy else network
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _check_imagenet_classes(recipe: Recipe, info: DatasetInfo) -> None:
+    """Looks whether the labels mean what the outputs of a network trained on ImageNet mean."""
+    if tuple(info.class_names) != tuple(each.wnid for each in imagenet_classes()):
+        raise TrainingError(
+            "The recipe keeps ImageNet's output layer, for the WordNet ids of its 1000 classes in their order: "
+            f"{recipe.dataset} has {len(info.class_names)} classes here, {info.class_names[0]!r} being the first. "
+            "Train on all of ImageNet's classes, or take a recipe with a new head."
+        )

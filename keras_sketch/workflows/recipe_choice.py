@@ -21,7 +21,8 @@ class RecipeOptions(TypedDict, total=False):
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
-        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file of the same network to start from.
+        weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file (ResNeXt: .safetensors too) of the same
+            network to start from.
         image_size: Side of the images in pixels.
         train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
             those before it are frozen.
@@ -48,7 +49,7 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
     """Returns the recipe of that name, or the dataset's own, with the values that were given.
 
     With the weights `"none"`, or with a model that has none of ImageNet in place of the recipe's, everything is trained
-    from scratch.
+    from scratch. Where classes are asked for, or a model that has none, ImageNet's output layer gives way to a new one.
 
     Args:
         recipe: Its name; None: the dataset's own.
@@ -62,6 +63,7 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
     for name in options:
         if name not in RecipeOptions.__annotations__:
             raise UnknownNameError("argument", name, RecipeOptions.__annotations__)
+    dataset = dataset and dataset.replace("-", "_")
     chosen = find_recipe(recipe, dataset or "doodles")
     if dataset and dataset != chosen.dataset:
         raise InvalidArgumentError("dataset", f"{chosen.dataset}, which recipe {chosen.name} is for", dataset)
@@ -70,11 +72,13 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
     changes["classes"] = split_names(changes.get("classes", ())) or None
     given = {name: value for name, value in changes.items() if value is not None}
     row = backbone(given.get("model", chosen.model))
-    if "weights" not in given and chosen.weights == "imagenet" and not row.is_application:
+    if "weights" not in given and chosen.weights == "imagenet" and not row.has_imagenet_weights:
         given["weights"] = "none"
     if given.get("weights") == "none":
         del given["weights"]
         chosen = chosen.from_scratch()
+    if "classes" in given or not row.has_imagenet_weights:
+        given["head"] = "new"
     changed = chosen.with_changes(**given)
     check_recipe(changed)
     if changed.image_size is not None:

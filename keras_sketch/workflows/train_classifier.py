@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal, Unpack, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
-from keras_sketch.recipes import Recipe
+from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, open_data
+from keras_sketch.workflows.from_recipe import build_network, open_data, share_batches
 from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
@@ -82,12 +82,12 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     import keras
 
     from keras_sketch.data.augmentation import check_augmentation, repeats
-    from keras_sketch.models import train_from
+    from keras_sketch.models import layer_groups, train_from
     from keras_sketch.training.checkpoint import Checkpoints
     from keras_sketch.training.distribution import make_strategy, scope
     from keras_sketch.training.fitting import fit_recipe
     from keras_sketch.training.optimizers import make_optimizer
-    from keras_sketch.workflows.evaluate_run import evaluate_and_report
+    from keras_sketch.workflows.evaluation_steps import evaluate_and_report
     from keras_sketch.workflows.export_run import describe, save_model
 
     check_augmentation(recipe.augmentation)
@@ -99,12 +99,7 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     strategy = make_strategy(devices)
     data = open_data(recipe, options)
     train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
-    for each in data.splits.values():
-        each.check_replicas(replicas)
-    if any_batch and recipe.batch_size > train_split.num_examples:
-        recipe = recipe.with_changes(batch_size=max(replicas, train_split.num_examples // replicas * replicas))
-    if recipe.batch_size % replicas:
-        raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
+    recipe = share_batches(recipe, data, replicas, any_batch)
     for stage in recipe.stages:
         make_optimizer(stage, train_split.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
@@ -112,7 +107,8 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     with scope(strategy):
         network = build_network(recipe, data.info, precision, strategy, begun)
     for stage in recipe.stages:
-        train_from(network, stage.train_from)
+        layer_groups(network, max(1, len(stage.group_rates)))
+        train_from(network, stage.train_from, stage.train_norm)
 
     settings = _settings(recipe, data.info, precision, deterministic)
     run.begin(settings, data.info.class_names, resume)
@@ -156,12 +152,24 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
     counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
     side, classes = info.image_shape[0], len(info.class_names)
     shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
-    frozen = ", ".join(f"{stage.name} from {stage.train_from}" for stage in recipe.stages if stage.train_from != "all")
+    head = ", with their output layer" if recipe.head == "pretrained" else ""
     lines = [
         f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
-        f"Weights: {recipe.weights or 'random'}" + (f"; trained {frozen}" if frozen else ""),
+        f"Weights: {recipe.weights or 'random'}{head}",
         f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
         f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}, {precision}, seed {recipe.seed}",
+        *(f"Stage {number}: {_stage_line(stage)}" for number, stage in enumerate(recipe.stages, start=1)),
         f"Folder: {run.path}",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _stage_line(stage: Stage) -> str:
+    rates = [f"{stage.learning_rate * factor:.3g}" for factor in stage.group_rates or (1.0,)]
+    epochs = f"{stage.epochs} epoch{'s' if stage.epochs > 1 else ''}"
+    parts = [f"{stage.name}, {epochs}, {stage.optimizer} at {' / '.join(rates)}"]
+    if stage.schedule != "constant":
+        parts.append(stage.schedule.replace("_", " "))
+    if stage.train_from != "all":
+        parts.append(f"trained from {stage.train_from}" + (" and normalization" if stage.train_norm else ""))
+    return ", ".join(parts)

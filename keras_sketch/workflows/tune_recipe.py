@@ -118,7 +118,7 @@ def _say_finished(folder: SweepFolder, recipe: Recipe, sweep: Sweep) -> None:
 
 def _tune(recipe: Recipe, sweep: Sweep, folder: SweepFolder, data: OpenDataset, command: str, resume: bool) -> None:
     from keras_sketch import __version__
-    from keras_sketch.models import train_from
+    from keras_sketch.models import layer_groups, train_from
     from keras_sketch.training.optimizers import make_optimizer
     from keras_sketch.training.tuning import search
 
@@ -134,6 +134,7 @@ def _tune(recipe: Recipe, sweep: Sweep, folder: SweepFolder, data: OpenDataset, 
             make_optimizer(stage, steps_per_epoch=1)
     network = build_network(recipe, data.info)
     for stage in recipe.stages:
+        layer_groups(network, max(1, len(stage.group_rates)))
         train_from(network, stage.train_from)
 
     settings = {

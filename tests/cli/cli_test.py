@@ -20,7 +20,7 @@ def call(monkeypatch, *arguments, entry=cli.main):
 def test_every_command_has_a_help(monkeypatch, capsys):
     assert call(monkeypatch, "--help") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert {"train", "prepare", "evaluate", "predict", "explain", "export", "list", "report"} <= set(listed)
+    assert {"train", "prepare", "evaluate", "find-lr", "predict", "explain", "export", "list", "report"} <= set(listed)
     for name in listed:
         assert call(monkeypatch, name, "--help") == 0
         assert f"usage: keras-sketch {name}" in capsys.readouterr().out

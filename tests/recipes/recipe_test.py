@@ -53,3 +53,10 @@ def test_changes_of_epochs_and_rate():
     changed = recipe.with_changes(epochs=3, learning_rate=1e-2, batch_size=7)
     assert (changed.epochs, changed.stages[-1].learning_rate, changed.batch_size) == (3, 1e-2, 7)
     assert recipe.epochs == 15
+
+
+def test_from_scratch_there_is_nothing_to_keep():
+    recipe = all_recipes()["imagenet_sketch"].from_scratch()
+    assert (recipe.weights, recipe.head) == (None, "new")
+    assert all(stage.train_from == "all" and not stage.group_rates for stage in recipe.stages)
+    check_recipe(recipe)

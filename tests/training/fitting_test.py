@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import signal
 
 import keras
@@ -54,30 +55,44 @@ def interrupt_at(monkeypatch, step):
     monkeypatch.setattr(recorder_module.Recorder, "on_train_batch_end", on_train_batch_end)
 
 
-def test_history_counts_and_best_weights(dataset, tmp_path):
-    model, rows = fit(dataset, tmp_path)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("undisturbed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(dataset, home):
+    """A run that saved its state in every step, and so leaves two states behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
+        return fit(dataset, home)
+
+
+@pytest.fixture
+def finished(home, undisturbed, tmp_path):
+    """A copy of that run's folder."""
+    return shutil.copytree(home, tmp_path / "finished")
+
+
+def test_history_counts_and_best_weights(dataset, home, undisturbed):
+    model, rows = undisturbed
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert [row["stage"] for row in rows] == ["first", "first", "train", "train"]
     assert int(model.optimizer.iterations) == 2 * dataset.splits["train"].steps(16)
-    assert read_history(tmp_path / "history.csv") == rows
+    assert read_history(home / "history.csv") == rows
     assert rows[-1]["learning_rate"] == pytest.approx(0, abs=1e-6)
     best = min(rows, key=lambda row: row["val_loss"])
     again = model.evaluate(dataset.splits["validation"].evaluation(16), return_dict=True, verbose=0)
     assert again["loss"] == pytest.approx(best["val_loss"], abs=1e-5)
 
 
-def test_the_metrics_of_an_epoch_count_every_example_once(dataset, tmp_path):
-    model, _ = fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
+def test_the_metrics_of_an_epoch_count_every_example_once(dataset, undisturbed):
+    model, _ = undisturbed
     test = dataset.splits["test"]
     model.evaluate(test.evaluation(7), verbose=0)
     counts = {float(each) for each in model.metrics_variables if each.name == "count"}
     assert counts == {float(test.num_examples)}
     assert len(model.predict(test.evaluation(7), verbose=0)) == test.num_examples
-
-
-@pytest.fixture(scope="module")
-def undisturbed(dataset, tmp_path_factory):
-    return fit(dataset, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.mark.parametrize("step", [3, 18, 25])
@@ -134,7 +149,17 @@ FROZEN = dataclasses.replace(
     RECIPE,
     stages=(
         Stage(epochs=1, learning_rate=1e-3, train_from="head", name="head"),
-        Stage(epochs=2, learning_rate=1e-3, train_from="conv2", schedule="inverse_time", decay=0.01),
+        Stage(
+            epochs=2,
+            learning_rate=1e-3,
+            optimizer="fastai_adam",
+            schedule="one_cycle",
+            warmup=0.3,
+            weight_decay=0.01,
+            train_from="conv2",
+            group_rates=(0.1, 0.5, 1.0),
+            start_divisor=5.0,
+        ),
     ),
 )
 
@@ -159,36 +184,32 @@ def test_each_stage_trains_what_it_says_and_a_resumed_one_too(dataset, tmp_path,
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_finished_run_resumed_has_its_best_weights(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
-    model, rows = fit(dataset, tmp_path)
-    again, rows_again = fit(dataset, tmp_path, model=build_classifier("quickdraw_cnn", 3))
+def test_a_finished_run_resumed_has_its_best_weights(dataset, undisturbed, finished):
+    model, rows = undisturbed
+    again, rows_again = fit(dataset, finished, model=build_classifier("quickdraw_cnn", 3))
     assert rows_again == rows
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_last_two_checkpoints_stay_and_a_damaged_one_is_passed_over(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
-    _, rows = fit(dataset, tmp_path)
-    states = sorted((tmp_path / "checkpoints").glob("*"))
+def test_the_last_two_checkpoints_stay_and_a_damaged_one_is_passed_over(dataset, undisturbed, finished):
+    _, rows = undisturbed
+    states = sorted((finished / "checkpoints").glob("*"))
     assert len(states) == 2
     states[1].write_bytes(states[1].read_bytes()[:1000])
     with pytest.warns(UserWarning, match="damaged"):
-        _, again = fit(dataset, tmp_path, model=build_classifier("quickdraw_cnn", 3))
+        _, again = fit(dataset, finished, model=build_classifier("quickdraw_cnn", 3))
     assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in rows])
-    for state in (tmp_path / "checkpoints").glob("*"):
+    for state in (finished / "checkpoints").glob("*"):
         state.write_bytes(b"")
     with pytest.raises(RunFolderError, match="damaged"), pytest.warns(UserWarning):
-        fit(dataset, tmp_path)
+        fit(dataset, finished)
 
 
-def test_a_checkpoint_of_another_network_is_refused(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", -1.0)
-    fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
+def test_a_checkpoint_of_another_network_is_refused(dataset, finished):
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     with pytest.raises(RunFolderError, match="another network"):
-        fit(dataset, tmp_path, RECIPE.with_changes(epochs=3), model)
+        fit(dataset, finished, RECIPE.with_changes(epochs=3), model)
 
 
 def test_patience_ends_a_run(dataset, tmp_path):

@@ -1,11 +1,12 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.recipes import Stage
-from keras_sketch.training.optimizers import OPTIMIZERS, WarmupCosine, make_optimizer
+from keras_sketch.training.optimizers import OPTIMIZERS, make_optimizer
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -14,20 +15,7 @@ def test_every_optimizer_starts_with_the_stage_s_rate(name):
     assert float(optimizer.learning_rate) == pytest.approx(0.02)
 
 
-def test_the_cosine_rises_and_falls_to_zero():
-    schedule = WarmupCosine(peak=2.0, total_steps=100, warmup=0.2)
-    rates = np.array([float(schedule(step)) for step in range(101)])
-    assert rates[0] == pytest.approx(2 / 21)
-    assert rates.argmax() == 20 and rates.max() == pytest.approx(2.0)
-    assert (np.diff(rates[:21]) > 0).all() and (np.diff(rates[20:]) < 0).all()
-    assert rates[60] == pytest.approx(1.0, abs=1e-5)
-    assert rates[100] == pytest.approx(0, abs=1e-6)
-    assert float(WarmupCosine(1.0, 10)(5)) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
-
-
 def test_decay_leaves_biases_alone():
-    import keras
-
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     optimizer = make_optimizer(Stage(epochs=1, learning_rate=0.1, optimizer="adamw", weight_decay=0.5), 1)
     optimizer.build(model.trainable_variables)
@@ -44,6 +32,7 @@ def test_decay_leaves_biases_alone():
         (dict(schedule="cosin"), UnknownNameError, "cosine"),
         (dict(learning_rate=-1.0), InvalidArgumentError, "learning_rate"),
         (dict(learning_rate=math.nan), InvalidArgumentError, "learning_rate"),
+        (dict(schedule="one-cycle"), UnknownNameError, "Did you mean 'one_cycle'"),
         (dict(warmup=1.0), InvalidArgumentError, "warmup"),
         (dict(weight_decay=-0.1), InvalidArgumentError, "weight_decay"),
     ],

@@ -1,12 +1,14 @@
 import dataclasses
 import types
+from pathlib import Path
 
 import keras
 import pytest
 
-from keras_sketch.errors import MissingDataError
+from keras_sketch.curation.imagenet import imagenet_classes
+from keras_sketch.errors import MissingDataError, TrainingError
 from keras_sketch.recipes import all_recipes, find_recipe
-from keras_sketch.workflows.from_recipe import build_network
+from keras_sketch.workflows.from_recipe import build_network, open_data
 
 
 def test_a_run_that_goes_on_needs_no_weights_file(tmp_path):
@@ -19,6 +21,13 @@ def test_a_run_that_goes_on_needs_no_weights_file(tmp_path):
     assert build_network(recipe, info, begun=True).output_shape == (None, 2)
 
 
+def test_a_dataset_that_is_all_test_cannot_be_trained_on(tmp_path):
+    manual = Path(__file__).parents[2] / "tfds_builders/imagenet_sketch/dummy_data"
+    recipe = find_recipe(None, "imagenet_sketch").with_changes(split="all", image_size=16)
+    with pytest.raises(TrainingError, match="nothing to train on: in the split 'all' of imagenet_sketch every example"):
+        open_data(recipe, {"manual_dir": manual, "data_dir": tmp_path})
+
+
 @pytest.mark.parametrize("strategy", [None, "several devices"])
 def test_half_precision_scales_the_loss_and_keeps_float32_logits(strategy):
     info = types.SimpleNamespace(class_names=("a", "b"), image_shape=(28, 28, 1))
@@ -28,3 +37,12 @@ def test_half_precision_scales_the_loss_and_keeps_float32_logits(strategy):
     assert model.get_layer("half_in").compute_dtype == "float16"
     assert model.output.dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("change", ["two classes", "another order"])
+def test_the_pretrained_head_wants_imagenet_s_classes_in_their_order(change):
+    names = [each.wnid for each in imagenet_classes()]
+    names = names[:2] if change == "two classes" else [names[1], names[0], *names[2:]]
+    info = types.SimpleNamespace(class_names=tuple(names), image_shape=(32, 32, 3))
+    with pytest.raises(TrainingError, match=rf"imagenet_sketch has {len(names)} classes here, '{names[0]}' being the"):
+        build_network(find_recipe(None, "imagenet_sketch"), info)

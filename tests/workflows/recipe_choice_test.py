@@ -35,6 +35,16 @@ def test_another_pretrained_network_and_a_file_keep_the_stages():
     assert (recipe.model, recipe.weights, blocks(recipe)) == ("resnet50", "weights.h5", ["head", "all"])
 
 
+def test_classes_of_one_s_own_need_a_head_of_their_own():
+    assert choose("imagenet_sketch").head == "pretrained"
+    assert choose("imagenet_sketch", classes=("n01443537", "n02099601")).head == "new"
+
+
+def test_a_network_that_never_had_imagenet_s_head_starts_from_a_file_with_a_new_one():
+    recipe = choose("imagenet_sketch", model="doodle_resnet", weights="weights.h5")
+    assert (recipe.head, recipe.weights, blocks(recipe)) == ("new", "weights.h5", ["head", "all"])
+
+
 def test_a_policy_joins_the_recipe_s_augmentation():
     recipe = choose("sketchy", policy="grid_mask")
     assert (recipe.augmentation.policy, recipe.augmentation.rotation) == ("grid_mask", 15)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_sketch import evaluate, gradcam, load_classifier, train
+from keras_sketch.cli import train_main
 from keras_sketch.data import open_dataset
 from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError, RunFolderError, UnknownNameError
 from keras_sketch.workflows import explain, export, predict, report
@@ -20,15 +21,6 @@ FILES = {
     "recipe.json", "labels.txt", "history.csv", "metrics.json", "predictions.csv", "classes.csv", "report.md",
     "curves.png", "confusion.png", "samples.png", "gradcam.png", "model.keras", "saved_model", "logs",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def run(bars, prepared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "bars"
-    return train(
-        dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=3, learning_rate=1e-3,
-        data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +144,7 @@ def test_prepared_data_that_moved_or_is_damaged_is_named(run, prepared, tmp_path
         evaluate(str(moved), data_dir=str(tmp_path / "data"))
 
 
-def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path):
+def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path, monkeypatch, capsys):
     """The whole command as a process, stopped by SIGINT in the middle of an epoch."""
     import signal
     import time
@@ -173,7 +165,8 @@ def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path):
     assert "--resume" in errors and "Traceback" not in errors
     epochs = len(history.read_text().splitlines()) - 1
     assert 0 < epochs < 400
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert again.returncode == 2 and "Add --resume" in again.stderr
-    other = subprocess.run([*command, "--resume", "--seed", "5"], cwd=ROOT, capture_output=True, text=True)
-    assert other.returncode == 2 and "recipe.seed: 0 there, 5 now" in other.stderr
+    for more, message in (([], "Add --resume"), (["--resume", "--seed", "5"], "recipe.seed: 0 there, 5 now")):
+        monkeypatch.setattr(sys, "argv", [*command[1:], *more])
+        with pytest.raises(SystemExit) as end:
+            train_main()
+        assert end.value.code == 2 and message in capsys.readouterr().err

@@ -49,3 +49,15 @@ def dataset(bars, prepared):
     from keras_sketch.data import open_dataset
 
     return open_dataset("quickdraw", config="bitmap", data_dir=prepared, manual_dir=bars)
+
+
+@pytest.fixture(scope="session")
+def run(bars, prepared, tmp_path_factory):
+    """The folder of a finished run on the bars, for all tests: to be copied before it is changed."""
+    from keras_sketch import train
+
+    folder = tmp_path_factory.mktemp("runs") / "bars"
+    return train(
+        dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=2, learning_rate=1e-3,
+        data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
+    )  # fmt: skip

@@ -50,7 +50,8 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
 
         Args:
             source: What `_fetch` returned.
-            manifest: Where each example that cannot be used goes (`add_bad`); those yielded are counted already.
+            manifest: Where each example that cannot be used goes (`add_bad`), and what is odd but costs none
+                (`add_note`); those yielded are counted already.
         """
         raise NotImplementedError
 
@@ -109,6 +110,11 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
             log.warning(
                 "Left out %d of %d examples as bad; %s in the prepared folder lists them.",
                 *(manifest.bad, manifest.seen, manifest.path.name),
+            )
+        if manifest.notes:
+            log.warning(
+                "%d oddities of the source cost no example; %s in the prepared folder lists them.",
+                *(manifest.notes, manifest.path.name),
             )
         self.info.metadata.update(examples_seen=manifest.seen, examples_bad=manifest.bad, leaked=sides.leaked())
         self.info.set_splits(tfds.core.SplitDict(infos))

@@ -1,4 +1,4 @@
-"""The manifest of bad examples: what could not be used, where it was, and why."""
+"""The manifest of bad examples: what could not be used, where it was, and why; and what else is odd in a source."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Manifest:
         path: The CSV file (columns `file`, `where`, `reason`) that is being written.
         seen: Number of examples seen, good and bad.
         bad: Number of bad ones.
+        notes: Number of rows that name no bad example.
     """
 
     def __init__(self, path: Path | str, max_bad: float = 0.01):
@@ -45,6 +46,7 @@ class Manifest:
         self.max_bad = max_bad
         self.seen = 0
         self.bad = 0
+        self.notes = 0
         self._first: list[str] = []
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("w", newline="", encoding="utf-8")
@@ -58,7 +60,7 @@ class Manifest:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._file.close()
-        if error is not None and not self.bad:
+        if error is not None and not self.bad and not self.notes:
             self.path.unlink(missing_ok=True)
 
     def add_good(self, count: int = 1) -> None:
@@ -90,6 +92,17 @@ class Manifest:
         """
         self._name(file, where, reason)
 
+    def add_note(self, file: str | os.PathLike, where: str, reason: str) -> None:
+        """Names something odd in the source that costs no example, and so does not count.
+
+        Args:
+            file: The file, relative to the dataset's source folder.
+            where: The place in the file.
+            reason: What is odd about it.
+        """
+        self.notes += 1
+        self._rows.writerow((os.fspath(file), where, reason))
+
     def _name(self, file: str | os.PathLike, where: str, reason: str) -> None:
         self.bad += 1
         self._rows.writerow((os.fspath(file), where, reason))
@@ -120,7 +133,8 @@ class Manifest:
             folder: The prepared dataset's folder.
 
         Returns:
-            The file's new path, `bad_examples.csv` in `folder`. It has no rows if every example was good.
+            The file's new path, `bad_examples.csv` in `folder`. It has no rows if every example was good and
+            nothing was noted.
         """
         self._file.close()
         self.path = Path(shutil.move(self.path, Path(folder) / FILE_NAME))

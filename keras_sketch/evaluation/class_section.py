@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_sketch.curation.imagenet import display_names
 from keras_sketch.evaluation.breakdown import accuracy_by
 from keras_sketch.evaluation.confusion import confusion_counts, most_confused_pairs
 from keras_sketch.evaluation.markdown import code, details, escape, percent, percent_range, table
@@ -21,34 +22,31 @@ _MIN_GROUP = 20
 
 
 def class_table(by_class: ClassScores, class_names: Sequence[str]) -> str:
-    """Returns the part "Classes": up to 40 classes, the lowest F1 first."""
-    order = by_class.worst_first()[:_MAX_CLASSES]
+    """Returns the part "Classes": up to 40 classes that have a test example, the lowest F1 first."""
+    untested = np.flatnonzero(by_class.support == 0)
+    tested = by_class.worst_first()[: len(class_names) - len(untested)]
     rows = [
         [
             escape(class_names[i]),
             percent(by_class.precision[i]) if by_class.predicted[i] else "",
-            percent(by_class.recall[i]) if by_class.support[i] else "",
-            percent(by_class.f1[i]) if by_class.support[i] else "",
+            percent(by_class.recall[i]),
+            percent(by_class.f1[i]),
             f"{by_class.support[i]:,}",
         ]
-        for i in order
+        for i in tested[:_MAX_CLASSES]
     ]
     body = table(["class", "precision", "recall", "F1", "test examples"], rows)
-    total, untested = len(class_names), np.flatnonzero(by_class.support == 0)
-    which = (
-        f"The {len(rows)} of {total} classes with the lowest F1"
-        if total > len(rows)
-        else "The classes, lowest F1 first"
-    )
-    lines = ["## Classes", details(which, body) if total > len(rows) else f"{which}.\n\n{body}"]
-    if total > len(rows):
+    cut = len(tested) > len(rows)
+    which = f"The {len(rows)} of {len(tested)} classes with the lowest F1" if cut else "The classes, lowest F1 first"
+    lines = ["## Classes", details(which, body) if cut else f"{which}.\n\n{body}"]
+    if cut or len(untested):
         lines.append("All classes: [classes.csv](classes.csv).")
     if len(untested):
         names = ", ".join(escape(class_names[i]) for i in untested[:10]) + (", ..." if len(untested) > 10 else "")
-        counted = int((by_class.predicted[untested] > 0).sum())
+        answered = by_class.predicted[untested]
         lines.append(
-            f"Classes without a test example: {len(untested)} of {total} ({names}). They have no part in the averages, "
-            f"unless they were predicted nevertheless ({counted} of them): then they count as 0."
+            f"Classes without a test example: {len(untested)} of {len(class_names)} ({names}). They have no part in "
+            f"the averages; {int((answered > 0).sum())} of them were predicted, for {int(answered.sum()):,} examples."
         )
     return "\n\n".join(lines)
 
@@ -87,12 +85,18 @@ def group_table(name: str, values: Sequence, labels: np.ndarray, predicted: np.n
 def write_classes(
     path: Path, by_class: ClassScores, class_names: Sequence[str], class_counts: Mapping[str, Sequence[int]]
 ) -> None:
-    """Writes the scores of all classes in the order of the labels; `test_examples` is the support."""
+    """Writes the scores of all classes in the order of the labels; `test_examples` is the support.
+
+    Where the classes are WordNet ids, a column `name` stands beside them.
+    """
+    shown = display_names(class_names)
+    names = {"name": shown} if shown != tuple(class_names) else {}
     others = {split: counts for split, counts in class_counts.items() if split != "test"}
     columns = (by_class.precision, by_class.recall, by_class.f1, by_class.support, by_class.predicted, *others.values())
     with atomic_write(path) as stream:
         writer = csv.writer(stream)
         counted = [f"{split}_examples" for split in ("test", "predicted", *others)]
-        writer.writerow(["class", "precision", "recall", "f1", *counted])
-        for name, *values in zip(class_names, *columns, strict=True):
-            writer.writerow([name, *(np.asarray(value).item() for value in values)])
+        writer.writerow(["class", *names, "precision", "recall", "f1", *counted])
+        for row, values in enumerate(zip(*columns, strict=True)):
+            named = [class_names[row], *(column[row] for column in names.values())]
+            writer.writerow([*named, *(np.asarray(value).item() for value in values)])

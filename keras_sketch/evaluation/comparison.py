@@ -7,10 +7,11 @@ import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from keras_sketch.curation.imagenet import display_names
 from keras_sketch.evaluation.intervals import PairedDifference, paired_difference
-from keras_sketch.evaluation.markdown import percent, percent_range, points, points_range
+from keras_sketch.evaluation.markdown import aligned, escape, percent, percent_range, points, points_range, table
 from keras_sketch.evaluation.predictions import RankedPredictions
-from keras_sketch.evaluation.score_section import SCORE_NAMES, VOTES
+from keras_sketch.evaluation.score_section import SCORE_NAMES, VOTES, check_published
 from keras_sketch.recipes.recipe import Published, Recipe
 
 
@@ -26,6 +27,7 @@ class ComparedRun:
         history: The rows of its `history.csv`.
         predictions: Its `predictions.csv`, with its own class names.
         input_shape: Height, width and channels of the network's input; None: not known.
+        tested_on: The dataset, with its config, of an evaluation elsewhere; empty: the run's own test split.
     """
 
     name: str
@@ -35,6 +37,19 @@ class ComparedRun:
     history: Sequence[Mapping]
     predictions: RankedPredictions
     input_shape: tuple[int, int, int] | None = None
+    tested_on: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything was trained, or the network tested as it was pretrained."""
+        return bool(self.recipe.stages)
+
+    @property
+    def phase(self) -> str:
+        """`"before"` fine-tuning: as pretrained; `"after"` it; or `"scratch"`: trained from random weights."""
+        if not self.trained:
+            return "before"
+        return "after" if self.recipe.weights else "scratch"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +68,15 @@ class Table:
     rows: Sequence[Sequence[str]]
     numbers_from: int = 1
 
+    def markdown(self) -> str:
+        """Returns the table below its title, as a part of a report."""
+        rows = [list(map(escape, row)) for row in self.rows]
+        return f"## {escape(self.title)}\n\n{table(list(map(escape, self.header)), rows, self.numbers_from)}"
+
+    def plain(self) -> str:
+        """Returns the table below its title, for a terminal."""
+        return f"{self.title}\n{aligned(self.header, self.rows, self.numbers_from)}"
+
 
 def lettered_test_sets(runs: Sequence[ComparedRun]) -> list[str]:
     """Returns for each run the letter of its test set: A, B, ...; two are the same if examples and labels are."""
@@ -67,10 +91,15 @@ def lettered_test_sets(runs: Sequence[ComparedRun]) -> list[str]:
 
 
 def published_rows(runs: Sequence[ComparedRun]) -> list[Published]:
-    """Returns the published figures that the runs' recipes name; those with one source and one note once."""
+    """Returns the published figures that the runs' recipes name; those with one source and one note once.
+
+    Raises:
+        InvalidArgumentError: One is not a share in 0..1.
+    """
     sources = {}
     for run in runs:
         if run.recipe.published:
+            check_published(run.recipe.published)
             sources.setdefault((run.recipe.published.source, run.recipe.published.note), run.recipe.published)
     return list(sources.values())
 
@@ -85,20 +114,22 @@ def model_table(runs: Sequence[ComparedRun]) -> Table:
     for run in runs:
         recipe = run.recipe
         part = [_joined(stage.train_from for stage in recipe.stages)] if partly else []
-        trained = len(run.history)
+        trained = recipe.epochs if run.tested_on else len(run.history)
         rows.append(
             [
                 run.name,
                 recipe.model,
-                recipe.dataset + (f"/{recipe.config}" if recipe.config else ""),
+                recipe.dataset + (f"/{recipe.config}" if recipe.config else "") if run.trained else "",
                 Path(recipe.weights).name if recipe.weights else "random",
                 _joined(stage.optimizer for stage in recipe.stages),
                 _joined(_rate(stage) for stage in recipe.stages),
                 *part,
                 *(_count(run, name) for name in ("parameters", *(["parameters_trained"] if partly else []))),
                 " x ".join(map(str, run.input_shape)) if run.input_shape else "",
-                f"{recipe.batch_size:,}",
-                f"{trained:,}" if trained == recipe.epochs else f"{trained:,} of {recipe.epochs:,}",
+                f"{recipe.batch_size:,}" if run.trained else "",
+                f"{recipe.epochs:,}"
+                if run.tested_on or trained == recipe.epochs
+                else f"{trained:,} of {recipe.epochs:,}",
             ]
         )
     return Table("Table 1. The models", [*header, *numbers], rows, numbers_from=len(header))
@@ -121,14 +152,19 @@ def score_table(title: str, keys: Sequence[str], runs: Sequence[ComparedRun]) ->
             header += ["published", "difference"]
     rows = []
     for run, letter in zip(runs, letters, strict=True):
-        counts = (run.scores["num_examples"], len(run.predictions.class_names))
-        cells = [run.name, *([letter] if several else []), *(f"{count:,}" for count in counts)]
+        cells = [run.name, *([letter] if several else []), f"{run.scores['num_examples']:,}", _classes(run)]
         for key in keys:
             cells += [percent(run.scores[key]), percent_range(run.scores["intervals"][key])]
             if any(key in row.figures for row in sources):
                 cells += _beside_published(run, key, sources)
         rows.append(cells)
     return Table(title, header, rows, numbers_from=2 if several else 1)
+
+
+def _classes(run: ComparedRun) -> str:
+    """Returns how many classes have a test example, and how many the network tells apart where those are more."""
+    tested, known = len(set(run.predictions.labels.tolist())), len(run.predictions.class_names)
+    return f"{known:,}" if tested == known else f"{tested:,} of {known:,}"
 
 
 def _beside_published(run: ComparedRun, key: str, sources: Sequence[Published]) -> list[str]:
@@ -147,7 +183,7 @@ def paired_table(runs: Sequence[ComparedRun]) -> Table | None:
     for run, letter in zip(runs[1:], letters[1:], strict=True):
         if letter != letters[0]:
             continue
-        found = _paired(first, run)
+        found = paired(first, run)
         low, high = found.interval
         verdict = "higher" if low > 0 else "lower" if high < 0 else "not told apart"
         rows.append(
@@ -188,17 +224,17 @@ def vote_table(runs: Sequence[ComparedRun]) -> Table | None:
     return Table("Voting: top-1", header, rows)
 
 
-def _paired(first: ComparedRun, second: ComparedRun) -> PairedDifference:
-    """Compares two runs with one test set, in whatever order each has it."""
+def paired(first: ComparedRun, second: ComparedRun, k: int = 1) -> PairedDifference:
+    """Compares how often the true class is among the `k` best of two runs with one test set, whatever its order."""
     hits = [
-        dict(zip(run.predictions.ids, run.predictions.predicted == run.predictions.labels, strict=True))
-        for run in (first, second)
+        dict(zip(told.ids, (told.ranked[:, :k] == told.labels[:, None]).any(axis=1), strict=True))
+        for told in (first.predictions, second.predictions)
     ]
     return paired_difference(list(hits[0].values()), [hits[1][example] for example in hits[0]])
 
 
 def _true_classes(run: ComparedRun) -> dict[str, str]:
-    names = run.predictions.class_names
+    names = display_names(run.predictions.class_names)
     return {example: names[label] for example, label in zip(run.predictions.ids, run.predictions.labels, strict=True)}
 
 

@@ -90,6 +90,7 @@ def draw_scores(
     scores: Mapping[str, Mapping],
     published: Mapping[str, Mapping[str, float]],
     keys: Sequence[str] = ("precision", "recall", "f1"),
+    title: str = "Averages over the classes",
 ) -> None:
     """Draws scores of several runs as bars with their 95 % intervals, published ones hatched beside them.
 
@@ -98,6 +99,7 @@ def draw_scores(
         scores: By the run's name what `classification_scores` returned.
         published: By the run's name figures of others, shares in 0..1; runs and figures may be missing.
         keys: Which scores, a group of bars each.
+        title: What they are.
 
     Raises:
         OSError: The file cannot be written.
@@ -133,8 +135,10 @@ def draw_scores(
     handles = [Patch(color=_COLOURS[i % len(_COLOURS)], label=_run_name(name, 36)) for i, name in enumerate(scores)]
     if published:
         handles.append(Patch(facecolor="white", edgecolor=GREY, hatch="////", label="published"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    axes.set_title("Averages over the classes, with 95 % intervals", fontsize=11)
+    longest = max(len(handle.get_label()) for handle in handles)
+    columns = max(1, min(3, int(figure.get_figwidth() / (0.5 + 0.085 * longest))))  # inches: the patch, a letter
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
+    axes.set_title(f"{title}, with 95 % intervals", fontsize=11)
     save_figure(figure, path)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from keras_sketch.evaluation.comparison import (
     ComparedRun,
-    Table,
     lettered_test_sets,
     model_table,
     paired_table,
@@ -18,8 +17,8 @@ from keras_sketch.evaluation.comparison import (
 )
 from keras_sketch.evaluation.comparison_pictures import draw_confusions, draw_curves_together, draw_scores
 from keras_sketch.evaluation.confusion import confusion_counts
-from keras_sketch.evaluation.markdown import aligned, escape, table
-from keras_sketch.evaluation.score_section import check_published, not_like_for_like
+from keras_sketch.evaluation.markdown import escape
+from keras_sketch.evaluation.score_section import not_like_for_like
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes.recipe import Published
 
@@ -50,9 +49,6 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
         OSError: A file cannot be written.
     """
     folder, sources = Path(folder), published_rows(runs)
-    for run in runs:
-        if run.recipe.published:
-            check_published(run.recipe.published)
     tables = [
         model_table(runs),
         score_table("Table 2. Top-1 and top-5", ("top1", "top5"), runs),
@@ -61,57 +57,49 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
         ),
         *(each for each in (paired_table(runs), vote_table(runs)) if each is not None),
     ]
-    notes = _notes(runs, sources)
+    said = notes(runs, sources)
     _draw(folder, runs)
     copied, augmentations = _augmentations(folder, runs)
     parts = [
         f"# {_title(runs)}",
-        *(_markdown(each) for each in tables),
-        *map(escape, notes),
-        _picture("Precision, recall and F1", "scores.png"),
-        _picture("Learning curves", "curves.png"),
-        _picture("Confusion", "confusions.png"),
+        *(each.markdown() for each in tables),
+        *map(escape, said),
+        picture("Precision, recall and F1", "scores.png"),
+        picture("Learning curves", "curves.png"),
+        picture("Confusion", "confusions.png"),
         *augmentations,
-        _links(folder, runs),
+        links(folder, runs),
     ]
     with atomic_write(folder / "report.md") as stream:
         stream.write("\n\n".join(part for part in parts if part) + "\n")
     for old in folder.glob("augmentation-*.png"):
         if old.name not in copied:
             old.unlink()
-    return "\n\n".join([*(f"{each.title}\n{_plain(each)}" for each in tables), *notes])
+    return "\n\n".join([*(each.plain() for each in tables), *said])
 
 
 def _title(runs: Sequence[ComparedRun]) -> str:
     return f"{len(runs)} runs" if len(runs) > 1 else f"The run {escape(runs[0].name)}"
 
 
-def _markdown(each: Table) -> str:
-    rows = [list(map(escape, row)) for row in each.rows]
-    return f"## {escape(each.title)}\n\n{table(list(map(escape, each.header)), rows, each.numbers_from)}"
-
-
-def _plain(each: Table) -> str:
-    return aligned(each.header, each.rows, each.numbers_from)
-
-
-def _notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[str]:
-    notes = []
+def notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[str]:
+    """Returns what to know about the tables: sources, what cannot be compared, intervals."""
+    said = []
     for number, row in enumerate(sources, start=1):
-        notes.append(f"[{number}] {row.source}." + (f" {not_like_for_like(row)}" if row.note else ""))
+        said.append(f"[{number}] {row.source}." + (f" {not_like_for_like(row)}" if row.note else ""))
     letters = lettered_test_sets(runs)
     if len(set(letters)) > 1:
         members = {
             letter: [run.name for run, own in zip(runs, letters, strict=True) if own == letter] for letter in letters
         }
         listed = "; ".join(f"{letter}: {', '.join(names)}" for letter, names in members.items())
-        notes.append(f"Not comparable: these runs were tested on different examples ({listed}).")
+        said.append(f"Not comparable: these runs were tested on different examples ({listed}).")
     old = [run.name for run in runs if "parameters" not in run.scores]
     if old:
-        notes.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
+        said.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
     grouped = [run.name for run in runs if _in_groups(run.scores)]
     allowed = [f"{_GROUPS} ({', '.join(grouped)})."] if grouped else []
-    return [*notes, _INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
+    return [*said, _INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
 
 
 def _in_groups(scores: Mapping) -> bool:
@@ -135,7 +123,8 @@ def _draw(folder: Path, runs: Sequence[ComparedRun]) -> None:
     draw_confusions(folder / "confusions.png", matrices)
 
 
-def _picture(title: str, name: str) -> str:
+def picture(title: str, name: str) -> str:
+    """Returns the part that shows a picture."""
     return f"## {title}\n\n![{title}]({name})"
 
 
@@ -168,7 +157,8 @@ def _augmentations(folder: Path, runs: Sequence[ComparedRun]) -> tuple[list[str]
     return names, title + lines
 
 
-def _links(folder: Path, runs: Sequence[ComparedRun]) -> str:
+def links(folder: Path, runs: Sequence[ComparedRun]) -> str:
+    """Returns the part that leads to the runs' own reports and pictures."""
     lines = []
     for run in runs:
         target = Path(os.path.relpath(run.folder, folder)).as_posix()

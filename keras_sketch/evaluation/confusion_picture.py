@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 
@@ -37,6 +38,8 @@ def draw_confusion(path: str | os.PathLike, counts: np.ndarray, class_names: Seq
     Up to 40 classes: the matrix with every class named; colours are shares of the true class, on a scale that shows
     small ones; up to 25 classes the counts stand in the cells. Beyond: the pairs with the most mistakes by name, and
     below them all mistakes, with classes that get mixed up side by side and the groups with the most mistakes named.
+    Of more than 40 classes those that have no example and were never predicted are left out first; if a matrix is
+    enough then, classes without an example have no row in it.
 
     Args:
         path: `confusion.png`; replaced in one step.
@@ -46,16 +49,24 @@ def draw_confusion(path: str | os.PathLike, counts: np.ndarray, class_names: Seq
     Raises:
         OSError: The file cannot be written.
     """
-    draw = _matrix if len(class_names) <= MAX_MATRIX_CLASSES else _overview
+    occurs = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
+    if len(class_names) <= MAX_MATRIX_CLASSES or not len(occurs):
+        tested = np.arange(len(class_names))
+    else:
+        counts, class_names = counts[np.ix_(occurs, occurs)], [class_names[i] for i in occurs]
+        tested = np.flatnonzero(counts.any(axis=1))
+    draw = _overview if len(class_names) > MAX_MATRIX_CLASSES else functools.partial(_matrix, tested=tested)
     save_figure(draw(counts, class_names), path)
 
 
-def _matrix(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
-    size = len(class_names)
+def _matrix(counts: np.ndarray, class_names: Sequence[str], tested: np.ndarray) -> Figure:
+    """Draws the matrix with a row for each tested class."""
+    size, rows = len(class_names), len(tested)
     names = [display_name(name) for name in class_names]
+    correct, total = int(np.trace(counts)), int(counts.sum())
+    counts = counts[tested]
     cell = max(0.42, 2.4 / size) if size <= _MAX_COUNTED_CLASSES else 0.23
-    side = 2.4 + cell * size
-    figure = new_figure(side + 1.2, side)
+    figure = new_figure(2.4 + cell * size + 1.2, 2.4 + cell * rows)
     axes = figure.add_subplot()
     shares = row_shares(counts)
     norm = PowerNorm(0.5, 0, 1)
@@ -63,14 +74,13 @@ def _matrix(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     font = 10 if size <= _MAX_COUNTED_CLASSES else 8
     level = max(map(len, names)) * font / 110 < cell  # inches; a letter is about 0.65 of the font size wide
     axes.set_xticks(range(size), names, rotation=0 if level else 90, fontsize=font)
-    axes.set_yticks(range(size), names, fontsize=font)
+    axes.set_yticks(range(rows), [names[index] for index in tested], fontsize=font)
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=0.8)
     axes.tick_params(which="both", length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    correct, total = int(np.trace(counts)), int(counts.sum())
     axes.set_title(f"{correct:,} of {total:,} recognized ({100 * correct / max(total, 1):.1f} %)", fontsize=11)
     if size <= _MAX_COUNTED_CLASSES:
         _write_counts(axes, counts, norm(shares), min(10, 100 * cell / len(str(counts.max()))))

@@ -12,7 +12,7 @@ from keras_sketch.evaluation.markdown import code, escape, percent, table
 
 @dataclasses.dataclass(frozen=True)
 class DataSummary:
-    """What the run was trained and tested on.
+    """What the run was trained and tested on; of an evaluation elsewhere, the test split alone.
 
     Attributes:
         dataset: Its name, with the config if it has several.
@@ -61,9 +61,15 @@ def data_section(data: DataSummary, class_names: Sequence[str]) -> str:
 
 
 def _spread(counts: np.ndarray, class_names: Sequence[str]) -> list[str]:
-    """Returns the smallest, median and largest class; the ends with a name, unless all are of one size."""
+    """Returns the smallest, median and largest class; the ends with a name, unless all are of one size.
+
+    Where most classes have no example, as when a network knows more classes than a test set has, those that do count.
+    """
     if not len(counts):
         return [""] * 3
+    if 2 * np.count_nonzero(counts) < len(counts):
+        class_names = [name for name, count in zip(class_names, counts, strict=True) if count]
+        counts = counts[counts > 0]
     if counts.min() == counts.max():
         return [f"{counts[0]:,}"] * 3
     smallest, largest = (f"{counts[i]:,} ({escape(class_names[i])})" for i in (counts.argmin(), counts.argmax()))

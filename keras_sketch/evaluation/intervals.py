@@ -90,7 +90,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
 
 
 def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
-    """Averages precision, recall and F1 over the classes that occur as a label or as a prediction (scikit-learn's way).
+    """Averages precision, recall and F1 over the classes that have an example: scikit-learn's, with these as `labels`.
 
     Args:
         hits: [..., K]: how many examples of each class were recognized.
@@ -100,7 +100,7 @@ def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray)
     Returns:
         `precision`, `recall`, `f1` (macro) and the same with `_weighted` (by support), each [...]. A quotient 0/0 is 0.
     """
-    occurs = np.maximum(((support > 0) | (predicted > 0)).sum(axis=-1), 1)
+    occurs = np.maximum((support > 0).sum(axis=-1), 1)
     examples = support.sum(axis=-1)
     averages = {}
     for name, numerator, denominator in (
@@ -109,7 +109,7 @@ def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray)
         ("f1", 2 * hits, support + predicted),
     ):
         by_class = numerator / np.maximum(denominator, 1)
-        averages[name] = by_class.sum(axis=-1) / occurs
+        averages[name] = (by_class * (support > 0)).sum(axis=-1) / occurs
         averages[f"{name}_weighted"] = (by_class * support).sum(axis=-1) / examples
     return averages
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_sketch.curation.imagenet import display_names
 from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation.class_section import class_table, group_table, pair_table, write_classes
 from keras_sketch.evaluation.data_section import DataSummary, data_section
+from keras_sketch.evaluation.error_section import ink_section, wrong_answer_section
 from keras_sketch.evaluation.markdown import code, escape, percent, percent_range, table
 from keras_sketch.evaluation.score_section import faithfulness_note, score_section, vote_section
 from keras_sketch.evaluation.scores import class_scores
@@ -51,10 +53,10 @@ def write_report(
         folder: The run's folder; must exist.
         title: The heading.
         scores: What `classification_scores` returned, or the same read from `metrics.json`; with `parameters`,
-            `faithfulness` and `votes` where they are known.
+            `wrong_answers`, `same_branch`, `ink`, `faithfulness` and `votes` where they are known.
         labels: Integers [N], the true classes.
         predicted: Integers [N], the most probable classes.
-        class_names: K names.
+        class_names: K names; WordNet ids are shown as readable names.
         data: What the run was trained and tested on.
         recipe: `Recipe.to_dict()`, or another mapping of names to plain values.
         published: Figures of others to set beside ours, shares in 0..1; may be empty.
@@ -71,32 +73,35 @@ def write_report(
             f"{len(labels)} labels, {len(predicted)} predictions and the scores of {scores['num_examples']} examples "
             "do not belong together."
         )
-    by_class = class_scores(labels, predicted, len(class_names))
+    by_class, shown = class_scores(labels, predicted, len(class_names)), display_names(class_names)
     write_classes(folder / "classes.csv", by_class, class_names, data.class_counts)
     parts = [
         f"# {escape(title)}",
-        _headline(scores, len(class_names)),
+        _headline(scores, int((by_class.support > 0).sum()), len(class_names)),
         score_section(scores, published, len(class_names)),
         vote_section(scores),
         _picture(folder, "curves.png"),
-        class_table(by_class, class_names),
+        class_table(by_class, shown),
         _picture(folder, "confusion.png"),
-        pair_table(labels, predicted, class_names),
+        pair_table(labels, predicted, shown),
+        wrong_answer_section(scores, dict(zip(class_names, shown, strict=True))),
+        ink_section(scores),
         *(group_table(name, values, labels, predicted) for name, values in (facts or {}).items()),
         *(_picture(folder, name) for name in ("mistakes.png", "samples.png", "augmentation.png", "gradcam.png")),
         faithfulness_note(scores),
-        data_section(data, class_names),
+        data_section(data, shown),
         _recipe(recipe),
     ]
     with atomic_write(folder / "report.md") as stream:
         stream.write("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _headline(scores: Mapping, num_classes: int) -> str:
+def _headline(scores: Mapping, tested: int, num_classes: int) -> str:
     top1, interval = percent(scores["top1"]), percent_range(scores["intervals"]["top1"])
+    known = "" if tested == num_classes else f", out of {num_classes} that the network tells apart"
     return (
         f"Top-1 accuracy {top1} (95 % interval {interval}), measured once on each of {scores['num_examples']:,} test "
-        f"examples of {num_classes} classes."
+        f"examples of {tested} classes{known}."
     )
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_sketch.evaluation.figures import display_name, save_figure
+from keras_sketch.evaluation.gallery import draw_gallery
 from keras_sketch.evaluation.tiles import GAP, page, paste, tile_maker
 
 _NAME_WIDTH = 175  # pixels for a class name beside its row
 _ROWS_A_COLUMN = 20
-_MISTAKES_A_ROW = 6
 
 
 def draw_samples(
@@ -103,18 +103,10 @@ def draw_mistakes(
         BadDataError: No image, or images of another form.
         OSError: The file cannot be written.
     """
-    cell, text_height, side_gap = 128, 64, 44
-    tiles = tile_maker(images, cell)(np.arange(len(images)))
-    columns = min(_MISTAKES_A_ROW, len(tiles))
-    rows = -(-len(tiles) // columns)
-    figure, axes = page(max(columns, 3) * (cell + side_gap), rows * (cell + text_height))
-    for position, tile in enumerate(tiles):
-        row, column = divmod(position, columns)
-        left, top = column * (cell + side_gap) + side_gap / 2, row * (cell + text_height)
-        paste(axes, tile, left, top)
-        true, taken_for = (display_name(class_names[classes[position]], 19) for classes in (labels, predicted))
-        text = f"{true}\n→ {taken_for}\n{100 * scores[position]:.0f} %"
-        axes.text(left + cell / 2, top + cell + 3, text, ha="center", va="top", fontsize=9, linespacing=1.15)
-    which = f"The {len(tiles)} surest of {num_mistakes:,} mistakes" if len(tiles) < num_mistakes else "All mistakes"
-    axes.set_title(f"{which}: true class → predicted, probability", fontsize=11)
-    save_figure(figure, path)
+    names = [[display_name(class_names[label], 19) for label in classes] for classes in (labels, predicted)]
+    captions = [
+        f"{true}\n→ {taken_for}\n{100 * score:.0f} %" for true, taken_for, score in zip(*names, scores, strict=True)
+    ]
+    count = len(captions)
+    which = f"The {count} surest of {num_mistakes:,} mistakes" if count < num_mistakes else "All mistakes"
+    draw_gallery(path, images, captions, f"{which}: true class → predicted, probability")

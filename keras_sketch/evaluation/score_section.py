@@ -24,7 +24,7 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
     """
     for row in published:
         check_published(row)
-    known = [*SCORE_NAMES, *dict.fromkeys(key for row in published for key in row.figures if key not in SCORE_NAMES)]
+    known = list(SCORE_NAMES | {key: key for row in published for key in row.figures if not key.endswith("_before")})
     header = ["score", "this run", "95 % interval", *(f"published [{i}]" for i in range(1, len(published) + 1))]
     rows = []
     for key in known:
@@ -41,9 +41,9 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
         f"{SCORE_NAMES[key]} {percent(scores[f'{key}_weighted'])}" for key in ("precision", "recall", "f1")
     )
     explanation = (
-        "Precision, recall and F1 are averages over the classes, all with the same weight; weighted by the number of "
-        f"examples: {weighted}. Intervals: Wilson's for top-1 and top-5, bootstrap for the others. They say what the "
-        "choice of test examples leaves to chance, not what another training run would give."
+        "Precision, recall and F1 are averages over the classes with a test example, all with the same weight; "
+        f"weighted by the number of examples: {weighted}. Intervals: Wilson's for top-1 and top-5, bootstrap for the "
+        "others. They say what the choice of test examples leaves to chance, not what another training run would give."
     )
     if scores.get("num_groups", scores["num_examples"]) < scores["num_examples"]:
         explanation += (

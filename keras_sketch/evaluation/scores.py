@@ -16,6 +16,7 @@ from keras_sketch.evaluation.ranking import check_predictions, top_k, true_class
 from keras_sketch.files import atomic_write
 
 _SCORES = ("top1", "top5", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted")
+_ABOUT_ERRORS = ("wrong_answers", "ink")
 
 
 def classification_scores(
@@ -27,10 +28,11 @@ def classification_scores(
 ) -> dict:
     """Scores the predictions of a whole split.
 
-    Precision, recall and F1 are scikit-learn's (`zero_division=0`). The macro averages run over the classes that occur
-    as a label or as a prediction: a class without an example that is never predicted has no part in them, and one that
-    is predicted nevertheless counts as 0, as in scikit-learn. Of classes with equal probability the first one counts
-    as predicted; with at most 5 classes `top5` is 1 by definition, and so are both ends of its interval.
+    Precision, recall and F1 are scikit-learn's (`zero_division=0`, `labels` the classes that have an example). A class
+    without an example has no part in the averages, so that those of a network with 1000 outputs on examples of 6
+    classes are those of the 6; a wrong answer counts against the true class's recall, whatever was answered. Of classes
+    with equal probability the first one counts as predicted; with at most 5 classes `top5` is 1 by definition, and so
+    are both ends of its interval.
 
     Args:
         labels: Integers [N] in 0..K-1, the true classes.
@@ -63,7 +65,9 @@ def classification_scores(
         size = total if num_groups == total else effective_size(hits, groups)
         intervals[key] = [1.0, 1.0] if num_classes <= k else list(wilson_interval(scores[key] * size, size))
     for average, suffix in (("macro", ""), ("weighted", "_weighted")):
-        values = precision_recall_fscore_support(labels, predicted, average=average, zero_division=0)
+        values = precision_recall_fscore_support(
+            labels, predicted, labels=np.unique(labels), average=average, zero_division=0
+        )
         scores |= {
             f"{name}{suffix}": float(value) for name, value in zip(("precision", "recall", "f1"), values, strict=False)
         }
@@ -74,11 +78,15 @@ def classification_scores(
 
 
 def missing_scores(metrics: Mapping) -> list[str]:
-    """Returns which keys of `classification_scores` that reports need are not in a `metrics.json`, or in its votes."""
+    """Returns which keys that reports need are not in a `metrics.json`, or in its votes.
+
+    `wrong_answers` and `ink` came together with averages over the classes that have examples: without them the averages
+    are of another kind.
+    """
     parts = {"": metrics, **{f"votes.{name}.": vote for name, vote in metrics.get("votes", {}).items()}}
     missing = []
     for prefix, part in parts.items():
-        wanted = ("num_examples", *_SCORES, "intervals", *(["difference"] if prefix else []))
+        wanted = ("num_examples", *_SCORES, "intervals", *(["difference"] if prefix else _ABOUT_ERRORS))
         missing += [f"{prefix}{key}" for key in wanted if key not in part]
         intervals = part.get("intervals", _SCORES)
         missing += [f"{prefix}intervals.{key}" for key in _SCORES if key not in intervals]

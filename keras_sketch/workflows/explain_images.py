@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from keras_sketch.curation.imagenet import display_names
 from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
 from keras_sketch.workflows.classification import classify
 
@@ -53,13 +54,14 @@ def explain(
         option, value = ("faithfulness", True) if faithfulness else ("class_name", class_name)
         raise InvalidArgumentError(option, "left out with --method channels, which draws no heat", value)
     model, pixels, probabilities = classify(run, images)
-    if class_name is not None and class_name not in model.class_names:
-        raise UnknownNameError("class", class_name, model.class_names)
-    wanted = probabilities.argmax(axis=-1)
+    wanted, shown = probabilities.argmax(axis=-1), display_names(model.class_names)
     if class_name is not None:
-        wanted[:] = model.class_names.index(class_name)
+        names = model.class_names if class_name in model.class_names else shown
+        if class_name not in names:
+            raise UnknownNameError("class", class_name, names)
+        wanted[:] = names.index(class_name)
     titles = [
-        f"{Path(path).name}: {model.class_names[label]} ({row[label]:.0%})"
+        f"{Path(path).name}: {shown[label]} ({row[label]:.0%})"
         for path, row, label in zip(images, probabilities, wanted, strict=True)
     ]
     if method == "channels":

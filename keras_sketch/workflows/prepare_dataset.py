@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 
@@ -18,7 +20,7 @@ def prepare(
     """Downloads or reads a dataset and stores it ready for training.
 
     Args:
-        dataset: A name that `keras-sketch list` gives.
+        dataset: A name that `keras-sketch list` gives; - may stand for _.
         config: The dataset's config.
         split: The split scheme.
         classes: Class names, with commas between them. Default: all.
@@ -34,6 +36,8 @@ def prepare(
     builder = prepare_builder(dataset, config, split, split_names(classes), per_class, max_bad, data_dir, manual_dir)
     counts = ", ".join(f"{each.num_examples:,} {name}" for name, each in builder.info.splits.items())
     print(f"{builder.data_dir}: {counts}; {builder.info.features['label'].num_classes} classes")
+    for picture in sorted(Path(builder.data_dir).glob("*.png")):
+        print(f"Look at {picture}.")
     for name, leaked in builder.info.metadata.get("leaked", {}).items():
         if int(leaked):
             total = builder.info.splits[name].num_examples

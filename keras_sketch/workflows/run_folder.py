@@ -21,9 +21,15 @@ class RunFolder:
 
     Attributes:
         SETTINGS: The file that is written first; folders of another kind have another name for it.
+        KIND: What the messages call it; `ONE` is the same with its article.
+        HOW_TO_FINISH: The sentence that says how one that is not finished gets so.
+        MAY_DIFFER: Settings that may have another value in the same one.
     """
 
     SETTINGS = "recipe.json"
+    KIND, ONE = "run", "a run"
+    HOW_TO_FINISH = "Finish it with --resume."
+    MAY_DIFFER = ("versions",)
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
@@ -50,13 +56,7 @@ class RunFolder:
             RunFolderError: A run is there and `resume` is false, or it is another run, or the folder cannot be written.
         """
         self.check_free(resume)
-        settings = json.loads(json.dumps(settings))
-        different = _differences(self.settings(), settings) if self.begun else []
-        if different:
-            raise RunFolderError(
-                f"{self.path} holds a run with other settings ({'; '.join(different)}). "
-                "Give the same ones again, or another --output-dir."
-            )
+        self.check_same(settings)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self.begun:
@@ -67,6 +67,16 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"Cannot write {self.path}: {error.strerror}. Choose another --output-dir.") from error
 
+    def check_same(self, settings: dict) -> None:
+        """Raises `RunFolderError` where one with other settings is here; some may differ."""
+        settings = json.loads(json.dumps(settings))
+        different = _differences(self.settings(), settings, self.MAY_DIFFER) if self.begun else []
+        if different:
+            raise RunFolderError(
+                f"{self.path} holds {self.ONE} with other settings ({'; '.join(different)}). "
+                "Give the same ones again, or another --output-dir."
+            )
+
     def check_free(self, resume: bool) -> None:
         """Looks whether a run may be put here, before anything is done for it.
 
@@ -76,7 +86,9 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file. Choose another --output-dir.")
         if not self.begun and self.path.is_dir() and any(self.path.iterdir()):
-            raise RunFolderError(f"{self.path} holds other files and no run. Choose an empty or new --output-dir.")
+            raise RunFolderError(
+                f"{self.path} holds other files and no {self.KIND}. Choose an empty or new --output-dir."
+            )
         if self.begun and not resume:
             what = "a finished run" if self.finished else "a run that is not finished"
             raise RunFolderError(f"{self.path} already holds {what}. Add --resume, or choose another --output-dir.")
@@ -91,7 +103,9 @@ class RunFolder:
             RunFolderError: There is no run here, or the file is damaged.
         """
         if not self.begun:
-            raise RunFolderError(f"{self.path} holds no run (no {self.SETTINGS}). Give the folder of a run.")
+            raise RunFolderError(
+                f"{self.path} holds no {self.KIND} (no {self.SETTINGS}). Give the folder of {self.ONE}."
+            )
         return self._read_json(self.SETTINGS)
 
     def recipe(self) -> Recipe:
@@ -118,7 +132,7 @@ class RunFolder:
         """Raises `RunFolderError` where there is no run, or one that is not finished."""
         self.settings()
         if not self.finished:
-            raise RunFolderError(f"The run in {self.path} is not finished. Finish it with --resume.")
+            raise RunFolderError(f"The {self.KIND} in {self.path} is not finished. {self.HOW_TO_FINISH}")
 
     def other_settings(self, recipe: Recipe, any_batch: bool) -> list[str]:
         """Returns in what the run's recipe differs from this one; `any_batch`: its batch size may be another."""
@@ -134,12 +148,14 @@ class RunFolder:
             raise RunFolderError(f"{self.path / name} cannot be read: {error}.") from error
 
 
-def _differences(stored: dict, asked: dict, prefix: str = "") -> list[str]:
+def _differences(stored: dict, asked: dict, may_differ: tuple[str, ...] = (), prefix: str = "") -> list[str]:
     found = []
     for key in sorted({*stored, *asked}):
-        old, new = stored.get(key), asked.get(key)
+        name, old, new = f"{prefix}{key}", stored.get(key), asked.get(key)
+        if old == new or name in may_differ:
+            continue
         if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{prefix}{key}.")
-        elif old != new and key != "versions":
-            found.append(f"{prefix}{key}: {old!r} there, {new!r} now")
+            found += _differences(old, new, may_differ, f"{name}.")
+        else:
+            found.append(f"{name}: {old!r} there, {new!r} now")
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from keras_sketch.curation.imagenet import display_names
 
 if TYPE_CHECKING:
     import keras
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from keras_sketch.recipes import Recipe
 
 _SAMPLES_A_CLASS = 8
+_SAMPLED_CLASSES = 40
 _MISTAKES = 24
 _HEAT_MAPS = 8
 _AUGMENTED_IMAGES = 6
@@ -29,22 +33,25 @@ def write_pictures(
     model: keras.Model,
     data: OpenDataset,
     predictions: Predictions,
-    history: list[dict],
+    history: Sequence[dict],
     recipe: Recipe,
     folder: Path,
 ) -> None:
-    """Writes curves, confusion matrix, samples, mistakes, augmentation and heat maps as PNG files."""
+    """Writes confusion matrix, samples, mistakes and heat maps as PNG files; of a training curves and augmentation."""
     from keras_sketch.evaluation.confusion import confusion_counts
     from keras_sketch.evaluation.confusion_picture import draw_confusion
     from keras_sketch.evaluation.curves import draw_curves
     from keras_sketch.evaluation.samples import draw_mistakes, draw_samples, surest_mistakes
     from keras_sketch.training.history import best_epoch
 
-    names, labels, test = predictions.class_names, predictions.labels, data.splits["test"]
+    names, labels, test = display_names(predictions.class_names), predictions.labels, data.splits["test"]
     predicted, scores = predictions.predicted, predictions.probabilities.max(axis=-1)
-    draw_curves(folder / "curves.png", history, best_epoch=history[best_epoch(history)]["epoch"])
+    if history:
+        draw_curves(folder / "curves.png", history, best_epoch=history[best_epoch(history)]["epoch"])
+        _write_augmentation(model, data.splits["train"], recipe, names, folder / "augmentation.png")
     draw_confusion(folder / "confusion.png", confusion_counts(labels, predicted, len(names)), names)
-    chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS)
+    sampled = _spread(np.unique(labels), _SAMPLED_CLASSES)
+    chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS, sampled)
     draw_samples(folder / "samples.png", test.images(chosen), labels[chosen], names)
     wrong = surest_mistakes(labels, predicted, scores, _MISTAKES)
     if len(wrong):
@@ -53,11 +60,12 @@ def write_pictures(
         draw_mistakes(
             folder / "mistakes.png", pictures, labels[wrong], predicted[wrong], scores[wrong], names, num_mistakes=total
         )
-    _write_augmentation(model, data.splits["train"], recipe, names, folder / "augmentation.png")
+    else:
+        (folder / "mistakes.png").unlink(missing_ok=True)
     _write_heat_maps(model, test, predictions, chosen, folder / "gradcam.png")
 
 
-def _write_augmentation(model, train: ImageSplit, recipe: Recipe, names: list[str], path: Path) -> None:
+def _write_augmentation(model, train: ImageSplit, recipe: Recipe, names: Sequence[str], path: Path) -> None:
     """Draws training images as stored, as the network inverts them, and changed as in the first epochs."""
     from keras_sketch.evaluation.augmentation_picture import draw_augmentation
     from keras_sketch.recipes import Augmentation
@@ -81,7 +89,7 @@ def _write_heat_maps(model, test: ImageSplit, predictions: Predictions, chosen: 
     from keras_sketch.explain import gradcam
     from keras_sketch.explain.overlay import write_gradcam_grid
 
-    names = predictions.class_names
+    names = display_names(predictions.class_names)
     spread = _spread(chosen, _HEAT_MAPS)
     images = test.images(spread)
     rows = zip(predictions.labels[spread], predictions.probabilities[spread], strict=True)
@@ -109,6 +117,7 @@ def _spread(places: np.ndarray, count: int) -> np.ndarray:
     return places[np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)]
 
 
-def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Returns the places of the first `count` examples of each class, class by class."""
-    return np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)])
+def _first_of_each_class(labels: np.ndarray, count: int, classes: np.ndarray | None = None) -> np.ndarray:
+    """Returns the places of the first `count` examples of each class, or of each of these, class by class."""
+    classes = np.unique(labels) if classes is None else classes
+    return np.concatenate([np.flatnonzero(labels == label)[:count] for label in classes])

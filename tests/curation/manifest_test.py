@@ -58,6 +58,14 @@ def test_example_that_turns_out_bad_later_is_not_seen_twice(tmp_path):
     assert (manifest.seen, manifest.bad) == (2, 1)
 
 
+def test_what_costs_no_example_is_listed_and_not_counted(tmp_path):
+    with Manifest(tmp_path / "bad.csv", max_bad=0) as manifest:
+        manifest.add_note("list.txt", "line 2", "the label is another")
+        manifest.check()
+    assert (manifest.seen, manifest.bad, manifest.notes) == (0, 0, 1)
+    assert rows(manifest.path)[1:] == [["list.txt", "line 2", "the label is another"]]
+
+
 def test_another_failure_leaves_no_empty_list(tmp_path):
     with pytest.raises(KeyboardInterrupt), Manifest(tmp_path / "bad.csv"):
         raise KeyboardInterrupt

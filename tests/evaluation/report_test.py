@@ -4,11 +4,17 @@ import re
 import numpy as np
 import pytest
 
+from keras_sketch.curation.imagenet import imagenet_classes
 from keras_sketch.errors import BadDataError, InvalidArgumentError
 from keras_sketch.evaluation.data_section import DataSummary
+from keras_sketch.evaluation.mistakes import same_branch, wrong_answers
 from keras_sketch.evaluation.report import write_report
 from keras_sketch.evaluation.scores import classification_scores
 from keras_sketch.recipes.recipe import Published
+
+INK = [
+    {"low": 0.01 * i, "high": 0.01 * i + 0.01, "num_examples": 3, "top1": 0.5, "interval": [0.1, 0.9]} for i in (1, 2)
+]
 
 
 def report(folder, num_classes=4, num_examples=200, **changes):
@@ -87,7 +93,27 @@ def test_classes_without_a_test_example_are_named(tmp_path):
         tmp_path, labels=labels, predicted=np.array([0, 2, 1]), scores=classification_scores(labels, probabilities)
     )
     assert "2 of 4 (class\\|2, class\\|3)" in text
-    assert "(1 of them)" in text
+    assert "1 of them were predicted, for 1 examples" in text
+    assert "3 test examples of 2 classes, out of 4 that" in text
+    shown = [row[0].strip() for row in rows_of(text.split("## Classes")[1].split("The most")[0]) if len(row) == 5]
+    assert set(shown[2:]) == {"class\\|0", "class\\|1"}
+
+
+def test_of_1000_classes_those_with_examples_are_shown_by_their_readable_names(tmp_path):
+    wnids = [each.wnid for each in imagenet_classes()]
+    labels, predicted = np.array([0, 0, 1, 207, 207, 207]), np.array([0, 1, 611, 207, 208, 611])
+    scores = classification_scores(labels, np.eye(1000)[predicted], resamples=20)
+    scores |= {"wrong_answers": wrong_answers(labels, predicted, wnids), "ink": INK}
+    scores["same_branch"] = same_branch(labels, predicted, wnids)
+    text, _ = report(tmp_path, labels=labels, predicted=predicted, scores=scores, class_names=wnids)
+    assert len(text) < 10_000 and not re.search(r"n\d{8}", text)
+    assert "| jigsaw puzzle | 2 | 50.00 % | 2 |" in text
+    assert "Of 4 errors 50.00 % (95 % interval 15.0 to 85.0) stay in the WordNet branch" in text
+    assert "| 1.00 % to 2.00 % | 3 | 50.00 % | 10.0 to 90.0 |" in text
+    assert "| golden retriever | 100.00 % | 33.33 % | 50.00 % | 3 |" in text
+    with open(tmp_path / "classes.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert (rows[207]["class"], rows[207]["name"], rows[207]["test_examples"]) == ("n02099601", "golden retriever", "3")
 
 
 def test_tables_have_as_many_cells_as_columns(tmp_path):

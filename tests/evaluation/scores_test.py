@@ -63,11 +63,21 @@ def test_a_class_that_does_not_occur_has_no_part_in_the_averages():
         assert wide[key] == narrow[key]
 
 
-def test_a_class_without_an_example_that_is_predicted_counts_as_0():
-    labels, probabilities = np.array([0, 0, 1, 1]), np.eye(3)[[0, 2, 1, 1]]
-    scores = classification_scores(labels, probabilities)
-    assert scores["recall"] == pytest.approx((0.5 + 1 + 0) / 3)
-    assert scores["precision"] == pytest.approx((1 + 1 + 0) / 3)
+def test_the_averages_of_a_wide_network_are_those_of_the_classes_with_examples():
+    rng = np.random.default_rng(1)
+    labels, probabilities = rng.choice([3, 70, 71, 400], 60), rng.random((60, 1000))
+    probabilities[
+        np.arange(60),
+        np.where(rng.random(60) < 0.5, labels, rng.choice([70, *range(500, 520)], 60, p=[0.5] + 20 * [0.025])),
+    ] += 1
+    scores, predicted = classification_scores(labels, probabilities), probabilities.argmax(axis=1)
+    assert len(set(predicted) - set(labels)) > 5
+    for name, function in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        by_hand = function(labels, predicted, labels=[3, 70, 71, 400], average="macro", zero_division=0)
+        assert scores[name] == pytest.approx(by_hand)
+        low, high = scores["intervals"][name]
+        assert low < scores[name] < high
+    assert scores["recall"] == pytest.approx(np.mean([(predicted == k)[labels == k].mean() for k in set(labels)]))
 
 
 def test_equal_probabilities_are_no_hit_for_later_classes():
@@ -121,9 +131,11 @@ def test_siblings_widen_every_interval():
 
 
 def test_what_reports_need_is_looked_for_in_metrics_and_votes():
-    scores = classification_scores(*predictions(50, 6), resamples=50)
+    vote = classification_scores(*predictions(50, 6), resamples=50)
+    scores = {**vote, "wrong_answers": [], "ink": []}
     assert missing_scores(scores) == []
-    assert missing_scores({**scores, "votes": {"cam": {**scores, "difference": {}}}}) == []
-    part = {"votes": {"cam": {**scores, "intervals": {}}}, **scores}
+    assert missing_scores(vote) == ["wrong_answers", "ink"]
+    assert missing_scores({**scores, "votes": {"cam": {**vote, "difference": {}}}}) == []
+    part = {"votes": {"cam": {**vote, "intervals": {}}}, **scores}
     assert missing_scores(part)[:2] == ["votes.cam.difference", "votes.cam.intervals.top1"]
-    assert set(missing_scores({})) == {*KEYS, "num_examples", "intervals"}
+    assert set(missing_scores({})) == {*KEYS, "num_examples", "intervals", "wrong_answers", "ink"}

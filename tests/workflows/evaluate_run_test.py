@@ -9,19 +9,10 @@ import pytest
 from scipy.special import softmax
 
 from keras_sketch import evaluate, gradcam, load_classifier, train
-from keras_sketch.data import open_dataset
+from keras_sketch.data import open_dataset, reopen_dataset
 from keras_sketch.data.crops import large_side, several_views
-from keras_sketch.errors import RunFolderError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
 from keras_sketch.workflows.vote_run import predict_by_vote
-
-
-@pytest.fixture(scope="module")
-def run(bars, prepared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "bars"
-    return train(
-        dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=2, learning_rate=1e-3,
-        data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -143,7 +134,7 @@ def test_images_that_are_not_square_and_smaller_than_the_input(tmp_path):
     random = np.random.default_rng(0)
     for name, colour in {"dark": 60, "light": 200}.items():
         (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(40):
+        for number in range(15):
             image = np.clip(random.normal(colour, 20, (20, 31, 3)), 0, 255).astype("uint8")
             cv2.imwrite(str(tmp_path / "images" / name / f"{number}.png"), image)
     folder = train(
@@ -169,3 +160,50 @@ def test_the_metrics_of_another_version_are_written_anew(copy):
     with pytest.raises(RunFolderError, match="another version: evaluate once without --vote"):
         evaluate(str(copy), vote="crops")
     assert evaluate(str(copy)) == metrics
+
+
+def elsewhere(run, bars, prepared, folder, **changes):
+    places = dict(manual_dir=str(bars), data_dir=str(prepared), output_dir=str(folder))
+    return evaluate(str(run), **{**dict(dataset="quickdraw", config="bitmap"), **places, **changes})
+
+
+def test_a_run_on_other_data_keeps_its_own_classes(run, bars, prepared, tmp_path, capsys):
+    metrics = elsewhere(run, bars, prepared, tmp_path / "part", classes=("cloud", "belt"))
+    own = {row["id"]: row for row in read(run, "predictions.csv") if row["label"] != "arm"}
+    rows = {row["id"]: row for row in read(tmp_path / "part", "predictions.csv")}
+    assert rows.keys() == own.keys()
+    for example, row in rows.items():
+        assert (row["label"], row["predicted"]) == (own[example]["label"], own[example]["predicted"])
+        assert float(row["score"]) == pytest.approx(float(own[example]["score"]), rel=1e-4)
+    assert (tmp_path / "part" / "labels.txt").read_text().split() == ["arm", "belt", "cloud"]
+    settings = json.loads((tmp_path / "part" / "evaluation.json").read_text())
+    assert settings["run"] == str(run) and settings["recipe"]["model"] == "quickdraw_cnn"
+    assert metrics["num_examples"] == len(rows) and "faithfulness" not in metrics
+    text = (tmp_path / "part" / "report.md").read_text()
+    assert "# quickdraw\\_cnn, trained on quickdraw, on quickdraw" in text
+    assert "No test example has a sibling of the same group in training." in text
+    assert "of theirs, were trained on" not in capsys.readouterr().out
+
+
+def test_examples_that_the_run_was_trained_on_are_counted(run, bars, prepared, tmp_path, capsys):
+    metrics = elsewhere(run, bars, prepared, tmp_path / "other", split="published")
+    settings = json.loads((run / "recipe.json").read_text())
+    seen = set(reopen_dataset(settings["data"], 28, "pad").splits["train"].facts(["id"])["id"])
+    leaked = sum(row["id"] in seen for row in read(tmp_path / "other", "predictions.csv"))
+    assert leaked == metrics["leaked"] > 0
+    assert f"{leaked} test examples, or siblings of theirs, were trained on" in capsys.readouterr().out
+    assert f"{leaked} of " in (tmp_path / "other" / "report.md").read_text()
+
+
+def test_options_that_a_run_leaves_no_choice_about(run, bars, prepared, tmp_path):
+    for name, value in (("weights", "imagenet"), ("image_size", 64)):
+        with pytest.raises(InvalidArgumentError, match=f"`{name}` must be left out for a run"):
+            elsewhere(run, bars, prepared, tmp_path / "run", **{name: value})
+    for name in ("arm", "belt"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            cv2.imwrite(str(tmp_path / "images" / name / f"{number}.png"), np.full((9, 9, 3), number, "uint8"))
+    changes = dict(dataset="folder", config=None, split="holdout", manual_dir=str(tmp_path / "images"))
+    with pytest.raises(InvalidArgumentError, match="one of grey images, .* Received: 'RGB images'"):
+        elsewhere(run, bars, prepared, tmp_path / "run", **changes)
+    assert not (tmp_path / "run").exists()

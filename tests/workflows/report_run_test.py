@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from keras_sketch import train
 from keras_sketch.errors import InvalidArgumentError, MissingDataError, RunFolderError
 from keras_sketch.workflows import report
 from keras_sketch.workflows.report_run import _short_names
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def run(bars, prepared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "bars"
-    return train(
-        dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=1, learning_rate=1e-3,
-        data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
-    )  # fmt: skip
 
 
 def test_two_runs_side_by_side(run, tmp_path, capsys):
@@ -77,7 +67,7 @@ def test_names_are_as_short_as_they_can_be():
     assert _short_names(folders) == ["a/1/x", "b/1/x", "2/x", "/x"]
 
 
-@pytest.mark.parametrize("lost", ["intervals", "f1"])
+@pytest.mark.parametrize("lost", ["intervals", "f1", "wrong_answers", "ink"])
 def test_the_metrics_of_another_version(run, tmp_path, lost):
     old = tmp_path / "old"
     shutil.copytree(run, old, ignore=shutil.ignore_patterns("saved_model", "*.png"))

@@ -4,7 +4,7 @@ Its rows are `<WordNet id>/<file> <label>`, labels being places in ImageNet's or
 of which two stand for two classes each: the images of `n03126707` (the machine of the two cranes) are in it under 517
 and again under 134, the bird's label, and those of `n03710721` (one of the two maillots) under 639 and 638; the ids
 `n02012849` and `n03710637` are not. The folders say what an image shows, so labels come from them alone, and rows that
-contradict them are reported.
+contradict them are noted; no image is lost by them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_list(path: Path, label: str, images: Images, manifest: Manifest) -> No
         try:
             _check_row(line.strip(), number, images, present, seen)
         except BadDataError as error:
-            manifest.add_bad(label, f"line {number}", str(error))
+            manifest.add_note(label, f"line {number}", str(error))
     if unlisted := len(present - seen.keys()):
         log.warning("%d of the %d images are not in %s; they are used all the same.", unlisted, len(present), label)
 

@@ -19,6 +19,8 @@ import numpy as np
 
 from keras_sketch.errors import BadDataError, MissingDataError
 
+_NAMED = 3  # layers that differ
+
 
 def load_weight_file(
     network: keras.Model,
@@ -110,12 +112,37 @@ def _load_by_keras(network: keras.Model, path: Path) -> str | None:
 def _misfit(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
     """Compares how many weights there are of each shape; Keras itself overlooks those that find no place."""
     held, wanted = _shapes_in(stored), _shapes_of(network.weights)
+    spared = {2 * layers for layers in head_layers}
     for shape in wanted - held:
-        return f"it needs {wanted[shape]} of shape {shape}, and the file holds {held[shape]}"
-    surplus = (held - wanted).total()
-    if surplus not in {2 * layers for layers in head_layers}:
-        return f"it has {wanted.total()} weights, and the file holds {held.total()}"
+        count = f"it needs {wanted[shape]} of shape {shape}, and the file holds {held[shape]}"
+        return f"{count}{_different_layers(network, stored)}"
+    if (held - wanted).total() not in spared:
+        count = f"it has {wanted.total()} weights, and the file holds {held.total()}"
+        return f"{count}{_different_layers(network, stored)}"
     return None
+
+
+def _different_layers(network: keras.Model, stored: h5py.Group) -> str:
+    """Names the layers that the file has otherwise, where it calls the network's layers by the same names at all."""
+    held: dict[str, list[tuple]] = {}
+
+    def collect(place, item):
+        if isinstance(item, h5py.Group) and "name" in item.attrs and len(item) and "seed_generator" not in place:
+            held[item.attrs["name"]] = [item[number].shape for number in sorted(item, key=int)]
+
+    stored.visititems(collect)
+    wanted = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in network.layers}
+    wanted = {name: shapes for name, shapes in wanted.items() if shapes}
+    if not wanted.keys() & held.keys():
+        return ""
+    different = [
+        f"{name} is {held.get(name, 'missing')} for {shapes}"
+        for name, shapes in wanted.items()
+        if held.get(name) != shapes
+    ]
+    different += [f"{name} {held[name]} is not the network's" for name in held.keys() - wanted.keys()]
+    more = f", and {len(different) - _NAMED} more" if len(different) > _NAMED else ""
+    return f" ({'; '.join(different[:_NAMED])}{more})" if different else ""
 
 
 def _has_other_classes(network: keras.Model, head: str, stored: h5py.Group) -> bool:

@@ -132,6 +132,34 @@ def test_for_other_classes_all_but_the_head_is_loaded(name, file, tmp_path):
     np.testing.assert_allclose(again(PIXELS), source(PIXELS), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("missing", r"beta is \[\(6,\)\] for \[\(4, 6\), \(6,\)\]"),
+        ("misshapen", r"beta is \[\(4, 5\), \(6,\)\] for"),
+        ("extra", r"gamma \[\(2, 2\)\] is not the network's"),
+    ],
+)
+def test_the_layer_that_does_not_fit_is_named(change, named, tmp_path):
+    def network():
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, keras.layers.Dense(6, name="beta")(keras.layers.Dense(4, name="alpha")(inputs)))
+
+    file = tmp_path / "w.weights.h5"
+    network().save_weights(file)
+    with h5py.File(file, "r+") as stored:
+        [place] = [each for each in stored["layers"] if stored[f"layers/{each}/vars"].attrs["name"] == "beta"]
+        if change == "extra":
+            stored["layers/other/vars/0"] = np.zeros((2, 2))
+            stored["layers/other/vars"].attrs["name"] = "gamma"
+        else:
+            del stored[f"layers/{place}/vars/0"]
+        if change == "misshapen":
+            stored[f"layers/{place}/vars/0"] = np.zeros((4, 5))
+    with pytest.raises(BadDataError, match=named):
+        load_weight_file(network(), "it", file)
+
+
 @pytest.mark.parametrize("file", ["w.weights.h5", "w.h5", "w.keras"])
 def test_only_the_head_may_differ(file, tmp_path):
     def network(side, classes, extra):

@@ -74,6 +74,8 @@ def fit_recipe(
                 restore(model, stored, kinds=("model", "optimizer") if begun else ("model",))
                 stored = None
             _fit_stage(model, recipe, stage, stage_end, train, validation, recorder)
+        for layer, own in norms:
+            layer.momentum = own
         recorder.stop_if_asked()
         if recorder.best is not None:
             model.set_weights(recorder.best)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_sketch.drawing import ndjson, rasterize
+from keras_sketch.drawing import draw_street_route, ndjson, rasterize
 from tfds_builders.writing import Example
 
 _BATCH = 512
@@ -48,7 +48,7 @@ def drawing_features() -> dict[str, Any]:
 
 
 def rasterized(drawings: Iterable[Drawing], side: int) -> Iterator[Example]:
-    """Turns drawings into examples, a batch at a time, in their order.
+    """Turns drawings into examples, white on black as Quick, Draw!'s bitmaps, a batch at a time, in their order.
 
     Rasterizing and compressing run in two threads, outside Python's lock, while this one parses and serializes.
 
@@ -57,21 +57,42 @@ def rasterized(drawings: Iterable[Drawing], side: int) -> Iterator[Example]:
         side: Side of the pictures in pixels.
 
     Yields:
-        Examples; `image` is a PNG of uint8 `[side, side, 1]`, white on black.
+        Examples; `image` is a PNG of uint8 `[side, side, 1]`.
     """
+    return _drawn(drawings, lambda records: rasterize(records, side=side))
+
+
+def laid_on_streets(drawings: Iterable[Drawing], side: int, seed: int = 0) -> Iterator[Example]:
+    """Turns drawings into examples of route art, black on white, in their order.
+
+    Args:
+        drawings: Drawings of at least one point each.
+        side: Side of the pictures in pixels.
+        seed: Of the towns; a drawing's town depends on it and on the drawing's key.
+
+    Yields:
+        Examples; `image` is a PNG of uint8 `[side, side, 1]`.
+    """
+    return _drawn(
+        drawings,
+        lambda records: np.stack([draw_street_route(record, record.key_id, side, seed) for record in records]),
+    )
+
+
+def _drawn(drawings: Iterable[Drawing], draw: Callable[[list[ndjson.Drawing]], np.ndarray]) -> Iterator[Example]:
     drawings = iter(drawings)
     waiting = collections.deque()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="rasterize") as pool:
         while batch := list(itertools.islice(drawings, _BATCH)):
-            waiting.append((batch, pool.submit(_draw, [drawing.record.strokes for drawing in batch], side)))
+            waiting.append((batch, pool.submit(_compressed, [drawing.record for drawing in batch], draw)))
             if len(waiting) > _THREADS:
                 yield from _examples(*waiting.popleft())
         while waiting:
             yield from _examples(*waiting.popleft())
 
 
-def _draw(drawings: list, side: int) -> list[bytes]:
-    return encode_png(rasterize(drawings, side=side)[..., np.newaxis])
+def _compressed(records: list[ndjson.Drawing], draw: Callable[[list[ndjson.Drawing]], np.ndarray]) -> list[bytes]:
+    return encode_png(draw(records)[..., np.newaxis])
 
 
 def _examples(batch: list[Drawing], images: Future[list[bytes]]) -> Iterator[Example]:

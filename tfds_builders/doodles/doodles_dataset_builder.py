@@ -11,7 +11,7 @@ from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.drawing.doodles import doodle_classes, draw_doodle
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
-from tfds_builders.drawings import Drawing, rasterized
+from tfds_builders.drawings import Drawing, laid_on_streets, rasterized
 from tfds_builders.writing import Example
 
 
@@ -30,12 +30,26 @@ class DoodlesConfig(GroupSplitConfig):
     seed: int = 0
 
 
+@dataclasses.dataclass(eq=False, kw_only=True, repr=False)
+class StreetsConfig(DoodlesConfig):
+    """Doodles as routes through made-up towns.
+
+    Attributes:
+        side: Side of the pictures in pixels.
+    """
+
+    side: int = 128
+
+
 class Builder(GroupSplitBuilder):
     """Draws doodles and prepares them like Quick, Draw!; needs no file and no network."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
-    BUILDER_CONFIGS = [DoodlesConfig(name="doodles", description="Drawn by a program, 28 x 28.")]
+    BUILDER_CONFIGS = [
+        DoodlesConfig(name="doodles", description="Drawn by a program, 28 x 28."),
+        StreetsConfig(name="streets", description="Each doodle as a route along made-up streets, black on white."),
+    ]
     SPLIT_SCHEMES = {
         "hash": SplitScheme(train=0.8, validation=0.1, test=0.1),
         "holdout": SplitScheme(train=0.8, test=0.2),
@@ -57,7 +71,10 @@ class Builder(GroupSplitBuilder):
         return self._dataset_info(image, self._classes_of(self.builder_config, None), key_id=tfds.features.Text())
 
     def _examples(self, source, manifest) -> Iterator[Example]:
-        return rasterized(self._drawings(), self.builder_config.side)
+        config = self.builder_config
+        if config.base == "streets":
+            return laid_on_streets(self._drawings(), config.side, config.seed)
+        return rasterized(self._drawings(), config.side)
 
     def _drawings(self) -> Iterator[Drawing]:
         config = self.builder_config

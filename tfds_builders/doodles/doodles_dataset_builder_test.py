@@ -1,9 +1,10 @@
 """TFDS's own test case, and that a seed gives the same doodles again."""
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_sketch.curation.splits import unit_hash
-from keras_sketch.drawing import doodle_classes, draw_doodle
+from keras_sketch.drawing import doodle_classes, draw_doodle, draw_street_route
 from tfds_builders.doodles.doodles_dataset_builder import Builder
 
 PER_CLASS = 30
@@ -46,6 +47,22 @@ def test_side_and_classes(tmp_path):
     assert {len(image) for image in images.values()} == {1600}
     assert builder.info.features["label"].names == sorted(doodle_classes()[:2])
     assert builder.info.features["image"].shape == (40, 40, 1)
+
+
+def test_streets_are_black_on_white_and_drawn_alone_the_same(tmp_path):
+    config = Builder.make_config("streets")
+    assert (config.name, config.side) == ("streets", 128)
+    builder = Builder(data_dir=tmp_path, config=Builder.make_config("streets", classes=("cat", "sun"), per_class=15))
+    builder.download_and_prepare()
+    pictures = {
+        example["key_id"].decode(): example["image"]
+        for split in builder.as_dataset().values()
+        for example in tfds.as_numpy(split)
+    }
+    assert len(pictures) == 30
+    doodle = draw_doodle("sun", 7)
+    assert np.array_equal(pictures[doodle.key_id][..., 0], draw_street_route(doodle, doodle.key_id, 128))
+    assert np.median(pictures[doodle.key_id]) == 255
 
 
 def test_default_has_at_least_ten_classes_of_400():

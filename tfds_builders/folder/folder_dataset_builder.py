@@ -12,8 +12,9 @@ import tensorflow_datasets as tfds
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
+from tfds_builders.class_folders import as_text, files_below, sub_folders
 from tfds_builders.config import GroupSplitConfig
-from tfds_builders.image_files import is_clutter, read_file, stored_image
+from tfds_builders.image_files import read_file, stored_image
 from tfds_builders.writing import Example
 
 
@@ -48,11 +49,11 @@ class Builder(GroupSplitBuilder):
         """Lists the sub-folders."""
         if manual_dir is None:
             raise MissingDataError(f"The dataset 'folder' needs a manual folder. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
-        names = tuple(sorted(path.name for path in manual_dir.iterdir() if path.is_dir() and not is_clutter(path.name)))
+        names = tuple(path.name for path in sub_folders(manual_dir))
         for name in names:
-            if _text(name) != name or len(name.splitlines()) > 1:
+            if as_text(name) != name or len(name.splitlines()) > 1:
                 raise BadDataError(
-                    f"The sub-folder {_text(name)!r} of {manual_dir} cannot be a class: its name is not UTF-8 or has "
+                    f"The sub-folder {as_text(name)!r} of {manual_dir} cannot be a class: its name is not UTF-8 or has "
                     "more than one line. Rename it."
                 )
         if len(names) < 2:
@@ -66,7 +67,7 @@ class Builder(GroupSplitBuilder):
     def source_files(cls, config, manual_dir):
         """Lists every file below the classes' sub-folders, other than the operating system's."""
         names = config.classes or cls.available_classes(config, manual_dir)
-        return [path for name in names for path in _files(manual_dir / name)]
+        return [path for name in names for path in files_below(manual_dir / name)]
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self._dataset_info(tfds.features.Image(shape=(None, None, 3)), self.builder_config.classes)
@@ -81,10 +82,10 @@ class Builder(GroupSplitBuilder):
         folder, names = source
         for label, name in enumerate(names):
             count = 0
-            for path in _files(folder / name):
+            for path in files_below(folder / name):
                 if count == self.builder_config.per_class:
                     break
-                identity = _text(path.relative_to(folder).as_posix())
+                identity = as_text(path.relative_to(folder).as_posix())
                 try:
                     contents = read_file(path)
                     image = stored_image(contents, self.builder_config.max_side)
@@ -100,22 +101,3 @@ class Builder(GroupSplitBuilder):
                     f"The class {name!r} has no usable image: {folder / name} holds no PNG, JPEG, GIF or BMP that can "
                     "be decoded."
                 )
-
-
-def _text(path: str) -> str:
-    """Gives a path as text that can be written to a file; bytes that are not UTF-8 become escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _files(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
-    """Lists the files below a class's folder, sub-folders included, sorted by path; links back to `above` end it."""
-    above = (*above, folder.resolve())
-    found = []
-    for path in sorted(folder.iterdir()):
-        if is_clutter(path.name):
-            continue
-        if not path.is_dir():
-            found.append(path)
-        elif path.resolve() not in above:
-            found.extend(_files(path, above))
-    return found

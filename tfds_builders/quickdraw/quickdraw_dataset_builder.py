@@ -19,7 +19,7 @@ from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
-from tfds_builders.drawings import Drawing, drawing_features, encode_png, rasterized
+from tfds_builders.drawings import Drawing, drawing_features, encode_png, laid_on_streets, rasterized
 from tfds_builders.quickdraw import sources
 from tfds_builders.writing import Example
 
@@ -45,6 +45,19 @@ class QuickdrawConfig(GroupSplitConfig):
         return sources.BITMAPS if self.base == "bitmap" else sources.STROKES
 
 
+@dataclasses.dataclass(eq=False, kw_only=True, repr=False)
+class StreetsConfig(QuickdrawConfig):
+    """Drawings as routes through made-up towns.
+
+    Attributes:
+        side: Side of the pictures in pixels.
+        seed: Of the towns.
+    """
+
+    side: int = 128
+    seed: int = 0
+
+
 class Builder(GroupSplitBuilder):
     """Prepares Quick, Draw! from a manual folder or from the public bucket."""
 
@@ -54,6 +67,7 @@ class Builder(GroupSplitBuilder):
         QuickdrawConfig(name="simplified", description="All drawings, rasterized from the simplified strokes."),
         QuickdrawConfig(name="recognized", description="Only the drawings that Google's network recognized."),
         QuickdrawConfig(name="bitmap", description="The official 28 x 28 bitmaps, without country or key."),
+        StreetsConfig(name="streets", description="All drawings as routes along made-up streets, black on white."),
     ]
     SPLIT_SCHEMES = {
         "hash": SplitScheme(train=0.8, validation=0.1, test=0.1),
@@ -129,7 +143,10 @@ class Builder(GroupSplitBuilder):
     def _examples(self, source, manifest) -> Iterator[Example]:
         if self.builder_config.kind == sources.BITMAPS:
             return self._bitmap_examples(source, manifest)
-        return rasterized(self._drawings(source, manifest), self.builder_config.side)
+        drawings = self._drawings(source, manifest)
+        if self.builder_config.base == "streets":
+            return laid_on_streets(drawings, self.builder_config.side, self.builder_config.seed)
+        return rasterized(drawings, self.builder_config.side)
 
     def _drawings(self, source: dict[str, tuple[Path, str]], manifest: Manifest) -> Iterator[Drawing]:
         for label, name in enumerate(self._class_names):

@@ -12,6 +12,7 @@ import pytest
 import requests
 import tensorflow_datasets as tfds
 
+from keras_sketch.drawing import draw_street_route, parse_ndjson
 from keras_sketch.errors import MissingDataError
 from tfds_builders import testing
 from tfds_builders.quickdraw.quickdraw_dataset_builder import CATEGORIES, Builder
@@ -78,6 +79,16 @@ def test_bitmaps_are_stored_as_they_are(manual, tmp_path):
         stored = np.load(manual / f"numpy_bitmap/{name}.npy")[int(row)].reshape(28, 28, 1)
         assert np.array_equal(example["image"], stored)
         assert CLASSES[example["label"]] == name
+
+
+def test_streets_are_the_same_drawings_black_on_white(manual, tmp_path):
+    builder = prepare(manual, tmp_path / "data", "streets", side=48)
+    drawn = {example["id"]: example for example in all_examples(builder)}
+    assert len(drawn) == 40
+    record = next(parse_ndjson(manual / "simplified" / "cat.ndjson"))
+    example = drawn[record.key_id.encode()]
+    assert np.array_equal(example["image"][..., 0], draw_street_route(record, record.key_id, 48))
+    assert (CLASSES[example["label"]], example["countrycode"].decode()) == ("cat", record.countrycode)
 
 
 def test_test_split_of_80_10_10_is_inside_that_of_80_20(manual, tmp_path):

@@ -1,0 +1,1 @@
+"""Route art as a TFDS dataset."""

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -22,13 +24,11 @@ def blocks(language):
 
 
 def commands():
-    return [line for block in blocks("sh") for line in block.splitlines()]
+    return list(dict.fromkeys(line for block in blocks("sh") for line in block.splitlines()))
 
 
 SMALL_NETWORK = ["--model", "sketch_cnn", "--weights", "none", "--image-size", "32"]
-SMALL_SWEEP = (
-    "--optimizers adam --learning-rates 0.001,0.01 --decays 0 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
-)
+SMALL_SWEEP = "--optimizers adam --learning-rates 0.01 --decays 0 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,12 @@ def home(tmp_path_factory):
         for number in range(120):
             image = np.random.default_rng(number).integers(0, 255, (20, 20, 3), "uint8")
             cv2.imwrite(str(rendering / f"{wnid}_{number // 2}-{number % 2 + 1}.png"), image)
+    (folder / "routes" / "tabby").mkdir(parents=True)
+    dummy = ROOT / "tfds_builders" / "route_art" / "dummy_data" / "tabby"
+    for name, copy in {"e.png": "shark_bay.png", "f.gpx": "walk.gpx"}.items():
+        shutil.copy(dummy / name, folder / "routes" / "tabby" / copy)
+    shutil.copytree(ROOT / "tfds_builders" / "imagenet_sketch" / "dummy_data", folder / "imagenet_sketch")
+    keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None).save_weights(folder / "net.weights.h5")
     cv2.imwrite(str(folder / "drawing.png"), np.full((40, 40), 255, "uint8"))
     return folder
 
@@ -67,8 +73,15 @@ def run(command, monkeypatch):
             arguments += ["--per-class", "50"]
         if "quickdraw" in arguments and "--manual-dir" not in arguments:
             arguments += ["--manual-dir", "downloads"]
-        if "sketchy" in arguments:
+        if {"sketchy", "imagenet_sketch"} & {*arguments}:
             arguments += SMALL_NETWORK
+        if "streets-doodles" in arguments:
+            arguments += ["--classes", "cat,sun"]
+    if arguments[:2] == ["evaluate", "densenet121"]:
+        arguments[1] = "mobilenet_025"
+        arguments += ["--weights", "net.weights.h5", "--image-size", "32", "--data-dir", "data"]
+    if arguments[0] == "find-lr":
+        arguments += ["--per-class", "50", "--data-dir", "data", "--batch-size", "32"]
     if arguments[0] == "tune":
         arguments += [*SMALL_NETWORK, *SMALL_SWEEP, "--data-dir", "data"]
     monkeypatch.setattr(sys, "argv", [words[0], *arguments])
@@ -85,6 +98,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
             run(command, monkeypatch)
     assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
         *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
+        "imagenet_sketch",
     }
     assert (home / "served" / "saved_model.pb").is_file()
     names = {}

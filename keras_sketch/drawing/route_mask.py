@@ -9,7 +9,7 @@ from keras_sketch.drawing.route_colour import Candidate, join, measure
 
 # Distances between colours are Euclidean over red, green and blue in 0..255.
 # Share of the way to the ground; OpenCV's anti-aliased lines are wider than its plain ones of the same thickness.
-_COVERED = 0.45
+_COVERED = 0.46
 _BLUR = 1.15  # how much further than its 3 x 3 neighbours the ground may be, in a picture that is blurred or compressed
 _LEAST_CONTRAST = 50.0  # what is nearer to the line than half of this is the line
 _WITHIN = 65.0  # inside of the line, how far a colour may be off where names shine through

@@ -123,7 +123,7 @@ class Manifest:
         raise BadDataError(
             f"{self.bad} of {self.seen} examples {'is' if self.bad == 1 else 'are'} bad, which is more than the "
             f"accepted {self.max_bad:.1%}: {'; '.join(self._first)}{more}. The full list is in {self.path}. "
-            "Mend or remove them, or accept a larger share with `max_bad`."
+            "Mend or remove them, or accept a larger share (`--max-bad`)."
         )
 
     def move_to(self, folder: Path | str) -> Path:

@@ -1,4 +1,4 @@
-"""A test split for a network that was trained on other data: its labels become places among that network's classes."""
+"""A test split for a network that was trained on other data: its labels and channels become that network's."""
 
 from __future__ import annotations
 
@@ -18,9 +18,20 @@ class RelabelledSplit(ImageSplit):
 
     Attributes:
         places: By the stored label, the label to give instead.
+        as_rgb: Whether grey images are given as RGB.
     """
 
     places: tuple[int, ...] = ()
+    as_rgb: bool = False
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) or 3 (RGB), as the images are given."""
+        return 3 if self.as_rgb else super().channels
+
+    def _image(self, contents: tf.Tensor) -> tf.Tensor:
+        image = super()._image(contents)
+        return tf.image.grayscale_to_rgb(image) if self.channels > super().channels else image
 
     def evaluation(self, batch_size: int) -> tf.data.Dataset:
         """Returns what `ImageSplit.evaluation` does, with the other labels."""
@@ -35,17 +46,25 @@ class RelabelledSplit(ImageSplit):
         return facts
 
 
-def relabelled_test(data: OpenDataset, class_names: Sequence[str], places: Sequence[int]) -> OpenDataset:
+def relabelled_test(
+    data: OpenDataset, class_names: Sequence[str], places: Sequence[int], channels: int | None = None
+) -> OpenDataset:
     """Returns the test split alone, labelled by a network's classes.
 
     Args:
         data: The dataset as it is.
         class_names: The network's, in the order of its outputs.
         places: For each of the dataset's classes its place among them; one without a test example may have any.
+        channels: What the network takes; 3: grey images are given as RGB. None: as they are.
     """
     stored = data.splits["test"]
-    test = RelabelledSplit(stored.builder, stored.name, stored.side, stored.resize, tuple(map(int, places)))
+    places, as_rgb = tuple(map(int, places)), channels == 3
+    test = RelabelledSplit(stored.builder, stored.name, stored.side, stored.resize, places, as_rgb)
     info = dataclasses.replace(
-        data.info, class_names=tuple(class_names), num_examples={"test": stored.num_examples}, leaked={}
+        data.info,
+        class_names=tuple(class_names),
+        num_examples={"test": stored.num_examples},
+        image_shape=(*data.info.image_shape[:2], test.channels),
+        leaked={},
     )
     return OpenDataset({"test": test}, info)

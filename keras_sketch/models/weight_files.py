@@ -75,12 +75,17 @@ def load_weight_file(
             f"Cannot read the weights in {path}, the file is damaged or holds none: {error}. "
             f"Give a {kinds} file of {name}."
         ) from error
-    if problem is None and not all(np.isfinite(weight).all() for weight in network.get_weights()):
-        problem = "some of its numbers are not finite"
+    if problem is None and not all(map(_is_finite, network.get_weights())):
+        layers = [layer.name for layer in network.layers if not all(map(_is_finite, layer.get_weights()))]
+        problem = f"some of its numbers are not finite ({', '.join(layers[:_NAMED])})"
     if problem is not None:
         raise BadDataError(f"The weights in {path} do not fit {name}: {problem}.")
     for variable, value in seeds:
         variable.assign(value)
+
+
+def _is_finite(weight: np.ndarray) -> bool:
+    return bool(np.isfinite(weight).all())
 
 
 @contextlib.contextmanager
@@ -128,7 +133,8 @@ def _different_layers(network: keras.Model, stored: h5py.Group) -> str:
 
     def collect(place, item):
         if isinstance(item, h5py.Group) and "name" in item.attrs and len(item) and "seed_generator" not in place:
-            held[item.attrs["name"]] = [item[number].shape for number in sorted(item, key=int)]
+            name = item.attrs["name"]
+            held[name if name not in held else place] = [item[number].shape for number in sorted(item, key=int)]
 
     stored.visititems(collect)
     wanted = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in network.layers}

@@ -62,6 +62,7 @@ class EvaluatedNetwork:
         recipe: How it was made; one without stages: nothing was trained.
         image_size: Side of the images that it takes, in pixels.
         load: Makes the model for images of so many channels.
+        channels: What it takes, 1 (grey) or 3 (RGB, or grey given as RGB); None: either.
         run: The folder of the run that trained it, absolute; None: nothing was trained.
         trained_on: Provenance of the data that it was trained on; None: nothing was trained.
         weights_sha256: Of the file with its weights; None: published ones, by name.
@@ -72,6 +73,7 @@ class EvaluatedNetwork:
     recipe: Recipe
     image_size: int
     load: Callable[[int], keras.Model]
+    channels: int | None = None
     run: str | None = None
     trained_on: dict | None = None
     weights_sha256: str | None = None
@@ -111,15 +113,13 @@ def _trained(run: str, options: EvaluationOptions) -> EvaluatedNetwork:
 
     def load(wanted: int) -> keras.Model:
         if wanted != channels:
-            kinds = {1: "grey", 3: "RGB"}
-            allowed = f"one of {kinds[channels]} images, which the run's network takes"
-            raise InvalidArgumentError("dataset", allowed, f"{kinds[wanted]} images")
+            raise InvalidArgumentError("dataset", "one of grey images, which the run's network takes", "RGB images")
         return model
 
     path = os.path.abspath(run)
     name, recipe = os.path.basename(path), folder.recipe()
     trained_on, digest = folder.settings()["data"], _digest(folder.path / MODEL_FILE)
-    return EvaluatedNetwork(name, model.class_names, recipe, height, load, path, trained_on, digest)
+    return EvaluatedNetwork(name, model.class_names, recipe, height, load, channels, path, trained_on, digest)
 
 
 def _pretrained(name: str, dataset: str, options: EvaluationOptions) -> EvaluatedNetwork:
@@ -187,7 +187,7 @@ def open_test_data(network: EvaluatedNetwork, dataset: str, options: EvaluationO
     places = match_classes(network.class_names, data.info.class_names)
     check_all_known(places, data.info.class_names, data.splits["test"].facts(["label"])["label"], dataset)
     tell_matches(network.class_names, data.info.class_names, places)
-    relabelled = relabelled_test(data, network.class_names, places)
+    relabelled = relabelled_test(data, network.class_names, places, network.channels)
     leaked = _leaked(network, relabelled, options.get("data_dir"))
     return dataclasses.replace(relabelled, info=dataclasses.replace(relabelled.info, leaked=leaked))
 

@@ -138,6 +138,7 @@ def test_for_other_classes_all_but_the_head_is_loaded(name, file, tmp_path):
         ("missing", r"beta is \[\(6,\)\] for \[\(4, 6\), \(6,\)\]"),
         ("misshapen", r"beta is \[\(4, 5\), \(6,\)\] for"),
         ("extra", r"gamma \[\(2, 2\)\] is not the network's"),
+        ("twice", r"other/vars \[\(2, 2\)\] is not the network's"),
     ],
 )
 def test_the_layer_that_does_not_fit_is_named(change, named, tmp_path):
@@ -149,9 +150,9 @@ def test_the_layer_that_does_not_fit_is_named(change, named, tmp_path):
     network().save_weights(file)
     with h5py.File(file, "r+") as stored:
         [place] = [each for each in stored["layers"] if stored[f"layers/{each}/vars"].attrs["name"] == "beta"]
-        if change == "extra":
+        if change in ("extra", "twice"):
             stored["layers/other/vars/0"] = np.zeros((2, 2))
-            stored["layers/other/vars"].attrs["name"] = "gamma"
+            stored["layers/other/vars"].attrs["name"] = "gamma" if change == "extra" else "beta"
         else:
             del stored[f"layers/{place}/vars/0"]
         if change == "misshapen":

@@ -101,6 +101,24 @@ def apart_notes(runs: Sequence[ComparedRun]) -> list[str]:
     ]
 
 
+def size_notes(runs: Sequence[ComparedRun]) -> list[str]:
+    """Returns a sentence for each network that saw images of another size after fine-tuning than before it."""
+    sides: dict[str, dict[str, set[int]]] = {}
+    for run in runs:
+        if run.input_shape:
+            sides.setdefault(run.recipe.model, _phases(set))[run.phase].add(run.input_shape[0])
+    return [
+        f"{model} saw images of {_listed(found['before'])} pixels a side before fine-tuning, of "
+        f"{_listed(found['after'])} after it: the difference is that of the sizes too."
+        for model, found in sides.items()
+        if found["before"] and found["after"] and found["before"] != found["after"]
+    ]
+
+
+def _listed(sides: set[int]) -> str:
+    return " and ".join(map(str, sorted(sides)))
+
+
 def wrong_answer_table(title: str, runs: Sequence[ComparedRun]) -> Table:
     """Returns the most frequent wrong answers of each run, with their number and their share of its errors."""
     rows = []

@@ -13,6 +13,7 @@ from keras_sketch.evaluation.before_after import (
     before_after_table,
     branch_table,
     ink_table,
+    size_notes,
     wrong_answer_table,
 )
 from keras_sketch.evaluation.comparison import (
@@ -63,7 +64,7 @@ def write_before_after(folder: str | os.PathLike, runs: Sequence[ComparedRun], r
     """
     folder, sources = Path(folder), published_rows(runs)
     tables = _tables(runs)
-    said = [*apart_notes(runs), *_leaks(runs), *_tested_on(runs), *notes(runs, sources)]
+    said = [*apart_notes(runs), *size_notes(runs), *_leaks(runs), *_tested_on(runs), *notes(runs, sources)]
     _draw(folder, runs)
     tests, shared, written = shared_tests(runs), [], set()
     for test in tests:

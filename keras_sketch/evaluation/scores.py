@@ -127,7 +127,8 @@ def class_scores(labels: np.ndarray, predicted: np.ndarray, num_classes: int) ->
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predicted, labels=np.arange(num_classes), average=None, zero_division=0
     )
-    return ClassScores(precision, recall, f1, support, np.bincount(predicted, minlength=num_classes))
+    # Where one class alone occurs, scikit-learn counts in floats.
+    return ClassScores(precision, recall, f1, support.astype(int), np.bincount(predicted, minlength=num_classes))
 
 
 def write_metrics(path: str | os.PathLike, metrics: Mapping) -> None:

@@ -9,6 +9,7 @@ from keras_sketch.evaluation.before_after import (
     before_after_table,
     branch_table,
     ink_table,
+    size_notes,
     wrong_answer_table,
 )
 from keras_sketch.evaluation.intervals import paired_difference
@@ -94,3 +95,14 @@ def test_wrong_answers_branches_and_ink(evaluated):
     assert row[1].startswith(percent(run.scores["ink"][0]["top1"])) and len(row) == 5
     assert branch_table("T", runs[1:]) is None and ink_table("T", runs[1:]) is None
     assert np.mean([part["top1"] for part in run.scores["ink"]]) == pytest.approx(run.scores["top1"])
+
+
+def test_another_size_after_fine_tuning_is_said(evaluated):
+    before, after = (
+        evaluated("zero", input_shape=(224, 224, 3)),
+        evaluated("tuned", after=True, input_shape=(64, 64, 3)),
+    )
+    [note] = size_notes([before, after])
+    assert note.startswith("cnn saw images of 224 pixels a side before fine-tuning, of 64 after it: ")
+    assert size_notes([before, evaluated("tuned", after=True, input_shape=(224, 224, 3))]) == []
+    assert size_notes([before]) == []

@@ -139,3 +139,9 @@ def test_what_reports_need_is_looked_for_in_metrics_and_votes():
     part = {"votes": {"cam": {**vote, "intervals": {}}}, **scores}
     assert missing_scores(part)[:2] == ["votes.cam.difference", "votes.cam.intervals.top1"]
     assert set(missing_scores({})) == {*KEYS, "num_examples", "intervals", "wrong_answers", "ink"}
+
+
+def test_examples_of_a_single_class_are_counted_in_integers():
+    by_class = class_scores(np.array([2, 2]), np.array([2, 0]), 4)
+    assert by_class.support.tolist() == [0, 0, 2, 0] and by_class.support.dtype.kind == "i"
+    assert by_class.recall[2] == 0.5

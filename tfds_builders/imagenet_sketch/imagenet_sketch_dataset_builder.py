@@ -23,11 +23,11 @@ from keras_sketch.curation.manifest import Manifest
 from keras_sketch.curation.near_duplicates import group_near_duplicates, signature
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, MissingDataError
-from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.image_files import stored_bytes, stored_image
+from tfds_builders.imagenet_labels import WNIDS, ImageNetLabelsBuilder, check_present
 from tfds_builders.imagenet_sketch import HOMEPAGE, INSTRUCTIONS, URL
-from tfds_builders.imagenet_sketch.images import WNIDS, Images, find_images, packed_images
+from tfds_builders.imagenet_sketch.images import Images, find_images, packed_images
 from tfds_builders.imagenet_sketch.listing import check_list, find_list
 from tfds_builders.writing import Example
 
@@ -61,7 +61,7 @@ class Usable:
     signature: np.ndarray
 
 
-class Builder(GroupSplitBuilder, skip_registration=True):
+class Builder(ImageNetLabelsBuilder, skip_registration=True):
     """Prepares ImageNet-Sketch from the published archive or its extracted folder."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -75,19 +75,12 @@ class Builder(GroupSplitBuilder, skip_registration=True):
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Optional: without it the archive is downloaded. {INSTRUCTIONS}"
 
     @classmethod
-    def class_named(cls, text):
-        """Finds a class by WordNet id, name or synonym, and gives its id."""
-        return find_class(text).wnid
-
-    @classmethod
     def available_classes(cls, config, manual_dir):
         """Lists all 1000; if some are asked for, those of them that have a folder."""
         if manual_dir is None:
             return WNIDS
         present = find_images(manual_dir).files
-        for wnid in config.classes or ():
-            if wnid not in present:
-                raise MissingDataError(f"There is no folder of {wnid} ({find_class(wnid).name}) in {manual_dir}.")
+        check_present(config, present, manual_dir)
         if len(present) < len(WNIDS) and not config.classes:
             log.warning(
                 "%d of the %d classes have no folder in %s; they stay among the labels, without examples.",
@@ -125,10 +118,6 @@ class Builder(GroupSplitBuilder, skip_registration=True):
             wnid=tfds.features.Text(),
             class_name=tfds.features.Text(),
         )
-
-    @property
-    def _wnids(self) -> Sequence[str]:
-        return self.builder_config.classes or WNIDS
 
     def _fetch(self, dl_manager, manual_dir) -> Source:
         if manual_dir is not None:

@@ -7,44 +7,23 @@ import dataclasses
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from keras_sketch.curation.imagenet import find_class, imagenet_classes
 from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
+from tfds_builders.class_folders import ClassTree, file_names, sub_folders
 from tfds_builders.image_files import is_clutter, read_file
+from tfds_builders.imagenet_labels import WNIDS
 from tfds_builders.imagenet_sketch import ARCHIVE, HOMEPAGE, INSTRUCTIONS
-
-WNIDS = tuple(each.wnid for each in imagenet_classes())
-"""The WordNet ids of the 1000 classes; sorted, which is ImageNet's order."""
 
 _ID = re.compile(r"n\d+")
 _MEMBER = re.compile(r"(?P<root>(?:[^/]+/)*?sketch)/(?P<wnid>[^/]+)/(?P<file>[^/]+)")
 
 
 @dataclasses.dataclass(frozen=True)
-class Images:
-    """The image files by class.
-
-    Attributes:
-        container: The manual folder, or an archive.
-        root: Path in the container of the folder that has a folder for each class; `""` for the container itself.
-        files: The files' names by WordNet id, sorted, the operating system's left out.
-    """
-
-    container: Path
-    root: str
-    files: Mapping[str, tuple[str, ...]]
-
-    @property
-    def is_archive(self) -> bool:
-        """Whether the files lie in a zip archive."""
-        return self.container.is_file()
-
-    def place(self, name: str) -> str:
-        """Names a file, `<WordNet id>/<file>`, or a class's folder as messages do: from the manual folder on."""
-        path = f"{self.root}/{name}".lstrip("/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        return f"{self.container.name}/{path}" if self.is_archive else path
+class Images(ClassTree):
+    """The image files by WordNet id."""
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[str], bytes]]:
@@ -77,12 +56,12 @@ def find_images(folder: Path) -> Images:
         UnknownNameError: A class's folder is not named after one of the 1000 WordNet ids; says the nearest.
         BadDataError: The archive is damaged or cut off.
     """
-    below = _folders(folder)
+    below = sub_folders(folder)
     for path in [folder / "sketch", *(each / "sketch" for each in below), folder, *below]:
-        classes = _folders(path) if path.is_dir() else []
+        classes = sub_folders(path) if path.is_dir() else []
         if classes and (path.name == "sketch" or any(_ID.fullmatch(each.name) for each in classes)):
             _check_names(path, (each.name for each in classes))
-            files = {each.name: _files(each) for each in classes}
+            files = {each.name: file_names(each) for each in classes}
             return Images(folder, path.relative_to(folder).as_posix().removeprefix("."), files)
     if (folder / ARCHIVE).is_file():
         return packed_images(folder / ARCHIVE)
@@ -107,14 +86,6 @@ def packed_images(path: Path) -> Images:
             files.setdefault(match["wnid"], []).append(match["file"])
     _check_names(path, files)
     return Images(path, root, {name: tuple(found) for name, found in files.items()})
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(path.name))
-
-
-def _files(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in folder.iterdir() if not is_clutter(path.name)))
 
 
 def _check_names(place: Path, names: Iterable[str]) -> None:

@@ -17,7 +17,8 @@ from keras_sketch.curation.folders import reading
 from keras_sketch.curation.imagenet import imagenet_classes
 from keras_sketch.curation.manifest import Manifest
 from keras_sketch.errors import BadDataError
-from tfds_builders.imagenet_sketch.images import WNIDS, Images
+from tfds_builders.imagenet_labels import WNIDS
+from tfds_builders.imagenet_sketch.images import Images
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -14,23 +14,22 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_sketch.curation.decode import check_image
-from keras_sketch.curation.imagenet import find_class, imagenet_classes
+from keras_sketch.curation.imagenet import find_class
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.drawing.gpx import draw_gpx
 from keras_sketch.drawing.route_art import extract_route
 from keras_sketch.drawing.route_picture import frame_route
 from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
-from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.class_folders import as_text, files_below, sub_folders
 from tfds_builders.config import GroupSplitConfig
 from tfds_builders.drawings import encode_png
 from tfds_builders.image_files import read_file, stored_image
+from tfds_builders.imagenet_labels import WNIDS, ImageNetLabelsBuilder, check_present
 from tfds_builders.route_art.contact_sheet import contact_sheet, thumbnail
 from tfds_builders.writing import Example
 
 log = logging.getLogger(__name__)
 
-WNIDS = tuple(each.wnid for each in imagenet_classes())
 SHEET = "routes.png"
 """The file beside the prepared data that shows the first routes before and after."""
 
@@ -49,7 +48,7 @@ class RouteArtConfig(GroupSplitConfig):
     side: int = 512
 
 
-class Builder(GroupSplitBuilder):
+class Builder(ImageNetLabelsBuilder):
     """Prepares a folder of screenshots and GPX files, one sub-folder a class."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -70,19 +69,12 @@ class Builder(GroupSplitBuilder):
     )
 
     @classmethod
-    def class_named(cls, text):
-        """Finds a class by WordNet id, name or synonym, and gives its id."""
-        return find_class(text).wnid
-
-    @classmethod
     def available_classes(cls, config, manual_dir):
         """Lists all 1000; those that are asked for must have a folder."""
         if manual_dir is None:
             raise MissingDataError(f"The dataset 'route_art' needs a manual folder. {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}")
         folders = class_folders(manual_dir)
-        for wnid in config.classes or ():
-            if wnid not in folders:
-                raise MissingDataError(f"There is no folder of {wnid} ({find_class(wnid).name}) in {manual_dir}.")
+        check_present(config, folders, manual_dir)
         return WNIDS
 
     @classmethod
@@ -99,10 +91,6 @@ class Builder(GroupSplitBuilder):
             image = tfds.features.Image(shape=(side, side, 1), encoding_format="png")
         text = tfds.features.Text()
         return self._dataset_info(image, self._wnids, wnid=text, class_name=text, source=text)
-
-    @property
-    def _wnids(self) -> Sequence[str]:
-        return self.builder_config.classes or WNIDS
 
     def _examples(self, source, manifest) -> Iterator[Example]:
         folders = class_folders(source)

@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_sketch.errors import BadDataError, MissingDataError
+from tfds_builders.class_folders import ClassTree, file_names, sub_folders
 from tfds_builders.image_files import is_clutter
 from tfds_builders.sketchy import HOMEPAGE, archives
 
@@ -55,28 +56,8 @@ def parse_name(file: str) -> SketchName:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rendering:
-    """The sketches of one rendering.
-
-    Attributes:
-        container: The manual folder, or the archive in it.
-        root: Path in the container of the folder that has a folder for each class.
-        files: The files' names by class, sorted, the operating system's left out.
-    """
-
-    container: Path
-    root: str
-    files: Mapping[str, tuple[str, ...]]
-
-    @property
-    def is_archive(self) -> bool:
-        """Whether it has to be extracted before it is read."""
-        return self.container.is_file()
-
-    def place(self, name: str, file: str = "") -> str:
-        """Names a class's folder or a file in it, as messages do: relative to the manual folder."""
-        path = f"{self.root}/{name}/{file}".rstrip("/")
-        return f"{self.container.name}/{path}" if self.is_archive else path
+class Rendering(ClassTree):
+    """The sketches of one rendering."""
 
     @contextlib.contextmanager
     def opened(self, classes: Iterable[str], temporary: Path) -> Iterator[Path]:
@@ -131,10 +112,7 @@ def find_rendering(manual_dir: Path, name: str) -> Rendering:
 
 
 def _listing(folder: Path) -> dict[str, tuple[str, ...]]:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(path.name))
-    return {
-        path.name: tuple(sorted(file.name for file in path.iterdir() if not is_clutter(file.name))) for path in classes
-    }
+    return {path.name: file_names(path) for path in sub_folders(folder)}
 
 
 def _packed(archive: Path, name: str) -> list[Rendering]:

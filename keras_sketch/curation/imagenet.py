@@ -83,7 +83,7 @@ def find_class(text: str) -> ImageNetClass:
     Raises:
         UnknownNameError: No class is called so, with the nearest; or a synonym stands for several, with all of them.
     """
-    key = _key(text)
+    key = name_key(text)
     by_name, by_synonym = _lookup()
     if key in by_name:
         return by_name[key]
@@ -128,7 +128,8 @@ def display_names(class_names: Sequence[str]) -> tuple[str, ...]:
     return tuple(class_names)
 
 
-def _key(text: str) -> str:
+def name_key(text: str) -> str:
+    """Gives what two spellings of a class's name have in common: case, `_` and `-` do not matter."""
     return " ".join(re.sub("[_-]", " ", text).casefold().split())
 
 
@@ -142,7 +143,7 @@ def _lookup() -> tuple[dict[str, ImageNetClass], dict[str, list[ImageNetClass]]]
     """Gives the classes by id and name, and the ones that have a synonym, all by key."""
     by_name, by_synonym = {}, defaultdict(list)
     for each in imagenet_classes():
-        by_name[each.wnid] = by_name[_key(each.name)] = each
+        by_name[each.wnid] = by_name[name_key(each.name)] = each
         for synonym in each.synonyms:
-            by_synonym[_key(synonym)].append(each)
+            by_synonym[name_key(synonym)].append(each)
     return by_name, by_synonym

@@ -258,7 +258,7 @@ def measure(ink: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray
 
 def _vividness(peak: tuple[float, float]) -> float:
     """Gives 0 for a colour as dull as a map's, 1 for the most vivid; yellow, which many roads have, counts little."""
-    share = min(max((np.hypot(*peak) - 28) / 42, 0), 1)
+    share = min(max((np.hypot(*peak) - _LEAST_CHROMA) / 42, 0), 1)
     angle = _angle(peak)
     # Orange routes have angles up to 68, the more orange ones of the roads 72.
     return share * (np.interp(angle, (67, 72), (1, 0.15)) if angle < 115 else 1)

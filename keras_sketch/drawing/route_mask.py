@@ -30,7 +30,7 @@ def route_mask(image: np.ndarray, candidate: Candidate) -> tuple[np.ndarray, flo
         bool `[H, W]`, and the width in pixels.
     """
     width = float(candidate.widths[candidate.main])
-    core = np.isin(candidate.labels, kept_pieces(image, candidate)) & candidate.ink
+    core = kept_pieces(image, candidate)[candidate.labels]
     rows, columns = np.nonzero(core.any(1))[0], np.nonzero(core.any(0))[0]
     margin = 6
     window = np.s_[
@@ -44,7 +44,7 @@ def route_mask(image: np.ndarray, candidate: Candidate) -> tuple[np.ndarray, flo
 
 
 def kept_pieces(image: np.ndarray, candidate: Candidate) -> np.ndarray:
-    """Returns the numbers of the route's pieces: the main one, and lines of its width and colour in its neighbourhood.
+    """Returns which pieces are the route's, bool `[N]`: the main one, and lines of its width and colour around it.
 
     A piece far from the main one is kept if it is nearly a third as long.
     """
@@ -67,12 +67,13 @@ def kept_pieces(image: np.ndarray, candidate: Candidate) -> np.ndarray:
     margin = int(3 * widths[main] + 0.03 * min(candidate.ink.shape))
     short = alike & (lengths >= 6 * widths[main])
     while True:
-        rows, columns = np.nonzero(keep[candidate.labels])
+        kept = keep[candidate.labels]
+        rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
         top, left = max(rows.min() - margin, 0), max(columns.min() - margin, 0)
         box = candidate.labels[top : rows.max() + margin + 1, left : columns.max() + margin + 1]
         near = np.bincount(box.ravel(), minlength=len(keep)) > 0
         if not (short & near & ~keep).any():
-            return np.nonzero(keep)[0]
+            return keep
         keep |= short & near
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from keras_sketch.curation.imagenet import branch_of
-from keras_sketch.errors import UnknownNameError
+from keras_sketch.curation.imagenet import branch_of, display_names
 from keras_sketch.evaluation.intervals import effective_size, wilson_interval
 
 
@@ -77,13 +75,9 @@ def same_branch(
 
 def _branches(class_names: Sequence[str]) -> np.ndarray | None:
     """Returns the branch of each class as an integer [K]."""
-    if not all(re.fullmatch(r"n\d{8}", name) for name in class_names):
+    if display_names(class_names) == tuple(class_names):
         return None
-    try:
-        names = [branch_of(name) for name in class_names]
-    except UnknownNameError:
-        return None
-    return np.unique(names, return_inverse=True)[1]
+    return np.unique([branch_of(name) for name in class_names], return_inverse=True)[1]
 
 
 def _pairs(first: np.ndarray, second: np.ndarray, count: int) -> int:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
+
+
+def check_known(names: Iterable[str], options: type) -> None:
+    """Raises UnknownNameError for a name that a TypedDict of options has not."""
+    for name in names:
+        if name not in options.__annotations__:
+            raise UnknownNameError("argument", name, options.__annotations__)
 
 
 def split_names(names: str | Sequence[str]) -> tuple[str, ...]:

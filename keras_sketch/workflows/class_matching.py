@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from keras_sketch.curation.imagenet import branch_of, display_names
+from keras_sketch.curation.imagenet import branch_of, display_names, name_key
 from keras_sketch.errors import InvalidArgumentError
 
 _NAMED = 10
@@ -26,11 +25,11 @@ def match_classes(known: Sequence[str], names: Sequence[str]) -> np.ndarray:
         names case, `_` and `-` do not matter.
     """
     exact = {name: place for place, name in enumerate(known)}
-    keys = [_key(name) for name in display_names(known)]
+    keys = [name_key(name) for name in display_names(known)]
     often = Counter(keys)
     readable = {key: place for place, key in enumerate(keys) if often[key] == 1}
     shown = display_names(names)
-    places = [exact.get(name, readable.get(_key(other), -1)) for name, other in zip(names, shown, strict=True)]
+    places = [exact.get(name, readable.get(name_key(other), -1)) for name, other in zip(names, shown, strict=True)]
     return np.array(places, np.int64)
 
 
@@ -85,7 +84,3 @@ def _described(names: Sequence[str]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-
-
-def _key(name: str) -> str:
-    return " ".join(re.sub("[_-]", " ", name).casefold().split())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
 from keras_sketch.models.table import list_models
+from keras_sketch.workflows.arguments import check_known
 from keras_sketch.workflows.classification import open_classifier
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.evaluated_network import (
@@ -57,9 +58,7 @@ def evaluate(
     """
     if vote not in (None, *_VOTES):
         raise UnknownNameError("vote", vote, _VOTES)
-    for name in options:
-        if name not in EvaluationOptions.__annotations__:
-            raise UnknownNameError("argument", name, EvaluationOptions.__annotations__)
+    check_known(options, EvaluationOptions)
     if dataset is not None:
         return _evaluate_elsewhere(run, dataset, vote, output_dir, options)
     for name, value in {"output_dir": output_dir, **options}.items():

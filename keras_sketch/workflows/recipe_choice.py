@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from keras_sketch.errors import InvalidArgumentError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.models.table import backbone, check_side
 from keras_sketch.recipes import Recipe, check_recipe, find_recipe
-from keras_sketch.workflows.arguments import split_names
+from keras_sketch.workflows.arguments import check_known, split_names
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -60,9 +60,7 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
     Raises:
         KerasSketchError: An unknown name, a recipe for another dataset, or a number out of range.
     """
-    for name in options:
-        if name not in RecipeOptions.__annotations__:
-            raise UnknownNameError("argument", name, RecipeOptions.__annotations__)
+    check_known(options, RecipeOptions)
     dataset = dataset and dataset.replace("-", "_")
     chosen = find_recipe(recipe, dataset or "doodles")
     if dataset and dataset != chosen.dataset:

@@ -135,7 +135,7 @@ def _tune(recipe: Recipe, sweep: Sweep, folder: SweepFolder, data: OpenDataset, 
     network = build_network(recipe, data.info)
     for stage in recipe.stages:
         layer_groups(network, max(1, len(stage.group_rates)))
-        train_from(network, stage.train_from)
+        train_from(network, stage.train_from, stage.train_norm)
 
     settings = {
         "recipe": recipe.to_dict(),

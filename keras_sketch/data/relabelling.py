@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from keras_sketch.data.loading import OpenDataset
@@ -33,17 +33,10 @@ class RelabelledSplit(ImageSplit):
         image = super()._image(contents)
         return tf.image.grayscale_to_rgb(image) if self.channels > super().channels else image
 
-    def evaluation(self, batch_size: int) -> tf.data.Dataset:
-        """Returns what `ImageSplit.evaluation` does, with the other labels."""
+    @functools.cached_property
+    def _records(self) -> tf.data.Dataset:
         places = tf.constant(self.places, tf.int64)
-        return super().evaluation(batch_size).map(lambda images, labels: (images, tf.gather(places, labels)))
-
-    def facts(self, names: Sequence[str] | None = None) -> dict[str, Sequence]:
-        """Returns what `ImageSplit.facts` does, with the other labels."""
-        facts = super().facts(names)
-        if "label" in facts:
-            facts["label"] = np.array(self.places)[facts["label"]]
-        return facts
+        return super()._records.map(lambda example: {**example, "label": tf.gather(places, example["label"])})
 
 
 def relabelled_test(

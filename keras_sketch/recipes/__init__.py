@@ -24,13 +24,13 @@ __all__ = [
     "read_recipe",
     "write_recipe",
 ]
-_NO_TABLES = ("fine_tuning", "recipe", "recipe_file", "validation")
 
 
 def all_recipes() -> dict[str, Recipe]:
-    """Returns every recipe by name: the `RECIPES` of each module of this package."""
-    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NO_TABLES]
-    rows = [row for name in sorted(modules) for row in importlib.import_module(f"{__name__}.{name}").RECIPES]
+    """Returns every recipe by name: the `RECIPES` of each module of this package that has any."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    rows = [row for module in modules for row in getattr(module, "RECIPES", ())]
     return {row.name: row for row in rows}
 
 

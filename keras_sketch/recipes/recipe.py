@@ -19,6 +19,8 @@ class Augmentation:
         zoom: Smallest and largest size, 1 being the stored one; drawn on a logarithmic scale.
         aspect: Natural logarithm of the width's zoom, taken from the height's.
         shift: Share of the height and of the width.
+        crop: Smallest and largest share of the area that is cut out at a random place and enlarged to the whole size;
+            `aspect` changes its shape, and `shift` and what lies outside the picture have no part in it.
         flip: Probability of a mirrored image.
         elastic: Standard deviation, as a share of the side, of a smooth random displacement on a 4 x 4 grid
             (after Simard et al. 2003).
@@ -39,6 +41,7 @@ class Augmentation:
     zoom: tuple[float, float] = (1.0, 1.0)
     aspect: float = 0.0
     shift: float = 0.0
+    crop: tuple[float, float] = (1.0, 1.0)
     flip: float = 0.0
     elastic: float = 0.0
     unwarped: float = 0.0
@@ -75,6 +78,9 @@ class Stage:
         group_rates: Multiples of the rate for as many layer groups, from the input to the head, which is the last of
             them; the backbone's blocks are shared out evenly among the others. Empty: one rate for all.
         start_divisor: What the rate of `"one_cycle"` is divided by at its start.
+        feature_views: Where layers are frozen and images are augmented: how many augmented views of each image are
+            taken through the frozen layers, once each, and trained on in turn; 0: every epoch has new views, and the
+            frozen layers compute at every step. Images that are not augmented have one view, always taken once.
         name: What the logs call the stage.
     """
 
@@ -90,6 +96,7 @@ class Stage:
     norm_momentum: float | None = None
     group_rates: tuple[float, ...] = ()
     start_divisor: float = 25.0
+    feature_views: int = 0
     name: str = "train"
 
 
@@ -127,6 +134,13 @@ class Recipe:
         batch_size: Examples a step, over all devices together.
         augmentation: Random changes of the training images.
         label_smoothing: Share of the target given to the other classes, 0 to 1.
+        loss: `"cross_entropy"`; `"haversine"`: that plus `alpha` times the expected distance to the true country; or
+            `"haversine_smoothing"`: cross entropy with targets that fall off with the distance. The last two are for
+            datasets whose classes are countries.
+        alpha: Weight of the distance, in Earth radii, in the loss `"haversine"`; at least 0.
+        tau: The distance, in km, over which the targets of `"haversine_smoothing"` fall by a factor of e.
+        balance: `"none"`; `"weights"`: each class has the same weight in the loss; or `"sampling"`: each class has the
+            same number of examples in an epoch, those of small classes being repeated.
         patience: Epochs without a better validation loss before training stops; None: never.
         weights: None: random; `"imagenet"`; or a weights file.
         head: `"new"`: a random output layer for the dataset's classes; `"pretrained"`: that of the weights, for
@@ -150,6 +164,10 @@ class Recipe:
     batch_size: int = 128
     augmentation: Augmentation = Augmentation()
     label_smoothing: float = 0.0
+    loss: str = "cross_entropy"
+    alpha: float = 2.5
+    tau: float = 250.0
+    balance: str = "none"
     patience: int | None = None
     weights: str | None = None
     head: str = "new"
@@ -215,7 +233,13 @@ class Recipe:
                 "stages": tuple(
                     Stage(**{**stage, "group_rates": tuple(stage.get("group_rates", ()))}) for stage in values["stages"]
                 ),
-                "augmentation": Augmentation(**{**augmentation, "zoom": tuple(augmentation["zoom"])}),
+                "augmentation": Augmentation(
+                    **{
+                        **augmentation,
+                        "zoom": tuple(augmentation["zoom"]),
+                        "crop": tuple(augmentation.get("crop", Augmentation.crop)),
+                    }
+                ),
                 "published": Published(**published) if published else None,
             }
         )

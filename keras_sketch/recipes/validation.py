@@ -9,6 +9,7 @@ from keras_sketch.recipes.recipe import Recipe
 
 _LARGEST = 2**32
 _HEADS = ("new", "pretrained")
+_BALANCES = ("none", "weights", "sampling")
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -28,6 +29,7 @@ def check_recipe(recipe: Recipe) -> None:
         _check("group_rates", "positive numbers", stage.group_rates, all(map(_positive, stage.group_rates)))
         kept = stage.norm_momentum
         _check("norm_momentum", "at least 0 and below 1", kept, kept is None or 0 <= kept < 1)
+        _check("feature_views", "at least 0", stage.feature_views, stage.feature_views >= 0)
         divisor = stage.start_divisor
         _check("start_divisor", "a number of at least 1", divisor, math.isfinite(divisor) and divisor >= 1)
     for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():
@@ -38,6 +40,10 @@ def check_recipe(recipe: Recipe) -> None:
     _check("head", "new where the weights are random: there is no pretrained one", recipe.head, has_head)
     smoothing = recipe.label_smoothing
     _check("label_smoothing", "at least 0 and below 1", smoothing, 0 <= smoothing < 1)
+    alpha = recipe.alpha
+    _check("alpha", "a number of at least 0", alpha, math.isfinite(alpha) and alpha >= 0)
+    _check("tau", "a positive number of km", recipe.tau, _positive(recipe.tau))
+    _check("balance", f"one of {', '.join(_BALANCES)}", recipe.balance, recipe.balance in _BALANCES)
     several = not recipe.classes or len(set(recipe.classes)) > 1
     _check("classes", "at least two names", ", ".join(recipe.classes), several)
     for name, share in (recipe.published.figures if recipe.published else {}).items():

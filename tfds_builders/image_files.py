@@ -65,12 +65,38 @@ def stored_bytes(contents: bytes, pixels: np.ndarray, max_side: int | None = Non
     """
     height, width = pixels.shape[:2]
     if max_side is not None and max(height, width) > max_side:
-        scale = max_side / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+        pixels = _smaller(pixels, max_side / max(height, width))
     elif contents.startswith((b"\xff\xd8", b"\x89PNG")) and _reads_as(contents, pixels):
         return contents
     return encode_png(pixels[np.newaxis])[0]
+
+
+def stored_jpeg(contents: bytes, pixels: np.ndarray, shorter_side: int, quality: int) -> bytes:
+    """Gives the JPEG to store for a photo, of which a smaller one will do.
+
+    Args:
+        contents: The file.
+        pixels: What `check_image` gives for it.
+        shorter_side: In pixels; an image whose shorter side is longer is made smaller by averaging over areas, keeping
+            its shape.
+        quality: 1 to 100, of what is encoded anew.
+
+    Returns:
+        A JPEG file, upright, on white; `contents` itself where it is that already and small enough.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) > shorter_side:
+        pixels = _smaller(pixels, shorter_side / min(height, width))
+    elif contents.startswith(b"\xff\xd8") and _reads_as(contents, pixels):
+        return contents
+    ordered = pixels if pixels.shape[-1] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", ordered, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def _smaller(pixels: np.ndarray, scale: float) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
 
 
 def _reads_as(contents: bytes, pixels: np.ndarray) -> bool:

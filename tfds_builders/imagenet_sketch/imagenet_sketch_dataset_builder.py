@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from keras_sketch.curation.near_duplicates import group_near_duplicates, signatu
 from keras_sketch.curation.splits import SplitScheme
 from keras_sketch.errors import BadDataError, MissingDataError
 from tfds_builders.config import GroupSplitConfig
+from tfds_builders.decoding import decoding_pool, in_order
 from tfds_builders.image_files import stored_bytes, stored_image
 from tfds_builders.imagenet_labels import WNIDS, ImageNetLabelsBuilder, check_present
 from tfds_builders.imagenet_sketch import HOMEPAGE, INSTRUCTIONS, URL
@@ -32,10 +32,6 @@ from tfds_builders.imagenet_sketch.listing import check_list, find_list
 from tfds_builders.writing import Example
 
 log = logging.getLogger(__name__)
-
-# Decoding happens outside Python's lock; so many files are on their way at a time.
-_THREADS = 2
-_AHEAD = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,13 +132,13 @@ class Builder(ImageNetLabelsBuilder, skip_registration=True):
             check_list(*source.listing, dataclasses.replace(images, files=wanted), manifest)
         with (
             images.opened() as read,
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="decode") as pool,
+            decoding_pool() as pool,
         ):
             usable = self._usable(images, read, pool, manifest)
             groups = _grouped(usable)
             sizes = collections.Counter(groups)
             self.info.metadata["near_duplicates"] = sum(size for size in sizes.values() if size > 1)
-            stored = _in_order(pool, lambda each: _stored(each, read), usable)
+            stored = in_order(pool, lambda each: _stored(each, read), usable)
             labels = {wnid: label for label, wnid in enumerate(self._wnids)}
             for each, group, image in zip(usable, groups, stored, strict=True):
                 if isinstance(image, BadDataError):
@@ -161,7 +157,7 @@ class Builder(ImageNetLabelsBuilder, skip_registration=True):
         with tqdm(total=total, desc="Decoding", unit=" images", mininterval=0.5, leave=False) as progress:
             for wnid in self._wnids:
                 names = [f"{wnid}/{file}" for file in images.files.get(wnid, ())]
-                looked_at = _in_order(pool, lambda name: _looked_at(name, read), names)
+                looked_at = in_order(pool, lambda name: _looked_at(name, read), names)
                 found = self._first(looked_at, names, images, manifest)
                 if wnid in images.files and not found:
                     manifest.check()
@@ -205,19 +201,6 @@ def _grouped(usable: Sequence[Usable]) -> list[str]:
     names = [each.name for each in usable]
     with tqdm(total=len(names), desc="Comparing", unit=" images", mininterval=0.5, leave=False) as progress:
         return group_near_duplicates(signatures, names, progress=progress.update)
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
-    """Calls a function on items a few ahead, in their order; gives what it returns, or its BadDataError."""
-
-    def caught(item):
-        try:
-            return function(item)
-        except BadDataError as error:
-            return error
-
-    for start in range(0, len(items), _AHEAD):
-        yield from pool.map(caught, itertools.islice(items, start, start + _AHEAD))
 
 
 def _by_hand(error: Exception) -> str:

@@ -5,44 +5,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from keras_sketch.curation.imagenet import find_class, imagenet_classes
-from keras_sketch.errors import BadDataError, MissingDataError, UnknownNameError
-from tfds_builders.class_folders import ClassTree, file_names, sub_folders
-from tfds_builders.image_files import is_clutter, read_file
+from keras_sketch.errors import MissingDataError, UnknownNameError
+from tfds_builders.class_folders import file_names, sub_folders
+from tfds_builders.image_files import is_clutter
 from tfds_builders.imagenet_labels import WNIDS
 from tfds_builders.imagenet_sketch import ARCHIVE, HOMEPAGE, INSTRUCTIONS
+from tfds_builders.packed_folders import ReadableTree, opened_zip
 
 _ID = re.compile(r"n\d+")
 _MEMBER = re.compile(r"(?P<root>(?:[^/]+/)*?sketch)/(?P<wnid>[^/]+)/(?P<file>[^/]+)")
 
 
 @dataclasses.dataclass(frozen=True)
-class Images(ClassTree):
+class Images(ReadableTree):
     """The image files by WordNet id."""
 
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[Callable[[str], bytes]]:
-        """Gives a function that reads a file by `<WordNet id>/<file>`; threads may share it.
-
-        It raises BadDataError, with a reason for the manifest, for a file that cannot be read.
-        """
-        if not self.is_archive:
-            yield lambda name: read_file(self.container / self.root / name)
-            return
-        with _archive(self.container) as archive:
-
-            def read(name: str) -> bytes:
-                try:
-                    return archive.read(f"{self.root}/{name}")
-                except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-                    raise BadDataError("is damaged in the archive") from error
-
-            yield read
+    HOMEPAGE = HOMEPAGE
 
 
 def find_images(folder: Path) -> Images:
@@ -72,7 +54,7 @@ def find_images(folder: Path) -> Images:
 
 def packed_images(path: Path) -> Images:
     """Finds the images in an archive; the arguments and errors are those of `find_images`."""
-    with _archive(path) as archive:
+    with opened_zip(path, HOMEPAGE) as archive:
         matches = [match for name in sorted(archive.namelist()) if (match := _MEMBER.fullmatch(name))]
     files: dict[str, list[str]] = {}
     roots = {match["root"] for match in matches if not match["root"].startswith("__MACOSX")}
@@ -99,13 +81,3 @@ def _check_names(place: Path, names: Iterable[str]) -> None:
             with contextlib.suppress(UnknownNameError):
                 hint, choices = f"Name it {find_class(name).wnid}, as WordNet does.", WNIDS
         raise UnknownNameError(kind, name, choices, hint)
-
-
-@contextlib.contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise BadDataError(f"The archive {path} is damaged or cut off: get it again from {HOMEPAGE}.") from error
-    with archive:
-        yield archive

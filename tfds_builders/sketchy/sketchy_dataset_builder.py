@@ -17,6 +17,7 @@ from keras_sketch.curation.splits import CHOICE_SEED, SplitScheme, unit_hash
 from keras_sketch.errors import BadDataError, InvalidArgumentError, KerasSketchError, MissingDataError
 from tfds_builders.base import GroupSplitBuilder
 from tfds_builders.config import GroupSplitConfig
+from tfds_builders.decoding import decoding_pool, in_order
 from tfds_builders.image_files import read_file, stored_image
 from tfds_builders.sketchy import HOMEPAGE
 from tfds_builders.sketchy.lists import (
@@ -35,9 +36,6 @@ from tfds_builders.writing import Example
 # The student paper's 20,000 sketches of 125 classes.
 _PAPER_PER_CLASS = 160
 _VALID = "-valid"
-# Decoding takes a millisecond, outside Python's lock; this many files are on their way at a time.
-_THREADS = 2
-_AHEAD = 32
 
 RENDERINGS = {
     "tx_000000000000": "The canvas is scaled as the photo is, so a sketch lies where the object lies in its photo.",
@@ -181,7 +179,7 @@ class Builder(GroupSplitBuilder):
         left_out = collections.Counter()
         with (
             source.rendering.opened(source.classes, Path(self.data_dir)) as folder,
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="decode") as pool,
+            decoding_pool() as pool,
         ):
             for label, name in enumerate(source.classes):
                 sketches = _parsed(source, name, manifest)
@@ -243,16 +241,8 @@ def _images(
     folder: Path, sketches: list[SketchName], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[SketchName, bytes | BadDataError]]:
     """Reads and checks the files of a class a few at a time, in order; gives bytes to store, or why there are none."""
-
-    def load(sketch: SketchName) -> bytes | BadDataError:
-        try:
-            return stored_image(read_file(folder / f"{sketch.id}.png"))
-        except BadDataError as error:
-            return error
-
-    for start in range(0, len(sketches), _AHEAD):
-        batch = sketches[start : start + _AHEAD]
-        yield from zip(batch, pool.map(load, batch), strict=True)
+    images = in_order(pool, lambda sketch: stored_image(read_file(folder / f"{sketch.id}.png")), sketches)
+    yield from zip(sketches, images, strict=True)
 
 
 def _usable(

@@ -30,6 +30,9 @@ def check_recipe(recipe: Recipe) -> None:
         kept = stage.norm_momentum
         _check("norm_momentum", "at least 0 and below 1", kept, kept is None or 0 <= kept < 1)
         _check("feature_views", "at least 0", stage.feature_views, stage.feature_views >= 0)
+        changing = recipe.augmentation.mixup or recipe.augmentation.cutmix or recipe.augmentation.policy
+        allowed = "0 with mixup, cutmix or a policy, which make another picture of an image at every step"
+        _check("feature_views", allowed, stage.feature_views, not (stage.feature_views and changing))
         divisor = stage.start_divisor
         _check("start_divisor", "a number of at least 1", divisor, math.isfinite(divisor) and divisor >= 1)
     for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():

@@ -1,4 +1,4 @@
-"""What a sweep leaves to read: `tuning.csv`, a row a trial, and `report.md`."""
+"""What a search leaves to read: `tuning.csv`, a row a trial, and `report.md`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from pathlib import Path
 from keras_sketch.evaluation.markdown import code, escape, percent, table
 from keras_sketch.files import atomic_write
 
-COLUMNS = (
-    "trial", "step", "optimizer", "learning_rate", "decay", "batch_size", "epochs", "best_epoch", "val_loss",
-    "val_top1", "seconds", "failure",
-)  # fmt: skip
+_TITLES = {
+    "learning_rate": "learning rate", "weight_decay": "weight decay", "batch_size": "batch", "best_epoch": "best epoch",
+    "val_loss": "validation loss", "val_top1": "top-1", "val_distance_km": "distance (km)",
+}  # fmt: skip
+_WORDS = ("step", "optimizer", "failure")
 _PICTURES = {
+    "parallel.png": "All trials",
+    "marginals.png": "What each value did",
     "optimizers.png": "Learning curves of the optimizers",
     "learning_rates.png": "Validation loss by learning rate and decay",
-    "curves.png": "The longest trial with the best values",
+    "curves.png": "The trial with the best values",
 }
 
 
 def write_trials(path: str | os.PathLike, trials: Sequence[Mapping]) -> None:
-    """Writes a row a trial, in the order of training, with the columns `COLUMNS`; what is None or not finite is empty.
+    """Writes a row a trial; what is None or not finite is empty.
+
+    Args:
+        path: The CSV; replaced in one step.
+        trials: At least one, with the same keys in the same order, among them `trial`, the number, `val_loss`,
+            `val_top1` (0 to 1), `seconds` and `failure`, which is empty where there was none.
 
     Raises:
         OSError: The file cannot be written.
     """
     with atomic_write(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, list(trials[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: "" if _unknown(row[key]) else row[key] for key in COLUMNS} for row in trials)
+        writer.writerows({key: "" if _unknown(each) else each for key, each in row.items()} for row in trials)
 
 
 def write_sweep_report(
@@ -43,10 +51,10 @@ def write_sweep_report(
     command: str,
     notes: Sequence[str],
 ) -> None:
-    """Writes `report.md` into a sweep's folder; shows the pictures that are in it.
+    """Writes `report.md` into a search's folder; shows the pictures that are in it.
 
     Args:
-        folder: The sweep's folder; must exist.
+        folder: The search's folder; must exist.
         title: The heading.
         best: The values that were found, by their names.
         trials: As for `write_trials`.
@@ -72,18 +80,24 @@ def write_sweep_report(
 
 
 def _trials(trials: Sequence[Mapping]) -> str:
-    header = ["trial", "step", "optimizer", "learning rate", "decay", "batch", "epochs", "best epoch",
-              "validation loss", "top-1", "seconds"]  # fmt: skip
-    rows = []
-    for row in trials:
-        setting = [f"{row['learning_rate']:g}", f"{row['decay']:g}", str(row["batch_size"]), str(row["epochs"])]
-        if row["failure"]:
-            figures = ["", escape(row["failure"]), ""]
-        else:
-            figures = [str(row["best_epoch"]), f"{row['val_loss']:.4f}", percent(row["val_top1"])]
-        took = "" if row["seconds"] is None else f"{row['seconds']:.1f}"
-        rows.append([str(row["trial"]), row["step"], code(row["optimizer"]), *setting, *figures, took])
-    return table(header, rows, numbers_from=3)
+    columns = [name for name in trials[0] if name != "failure"]
+    words = sum(name in _WORDS for name in columns)
+    rows = [[_cell(name, row) for name in columns] for row in trials]
+    return table([_TITLES.get(name, name) for name in columns], rows, numbers_from=1 + words)
+
+
+def _cell(name: str, row: Mapping) -> str:
+    value = row[name]
+    if name == "val_loss" and row["failure"]:
+        return escape(row["failure"])
+    if _unknown(value):
+        return ""
+    if name == "optimizer":
+        return code(value)
+    forms = {"val_loss": ".4f", "seconds": ".1f", "val_distance_km": ",.0f"}
+    if name == "val_top1":
+        return percent(value)
+    return format(value, forms.get(name, "g")) if isinstance(value, float) else str(value)
 
 
 def _unknown(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""A trial of a sweep, and what is kept of it in its folder."""
+"""A trial of a search, and what is kept of it in its folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras_sketch.files import atomic_write
 from keras_sketch.training.history import Row, best_epoch, read_history
-from keras_sketch.training.sweep import Setting
+from keras_sketch.training.search_plan import TrialSetting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Trial:
         failure: Why it failed; empty where it did not.
     """
 
-    setting: Setting
+    setting: TrialSetting
     rows: list[Row]
     seconds: float | None
     failure: str = ""
@@ -38,14 +38,14 @@ class Trial:
 def finish_trial(trial: Trial, folder: Path) -> None:
     """Writes what is not in the history, which ends the trial, and removes its checkpoints.
 
-    A sweep's checkpoints would fill the disk: each holds the weights about four times.
+    A search's checkpoints would fill the disk: each holds the weights about four times.
     """
     with atomic_write(folder / "result.json") as file:
         json.dump({"seconds": trial.seconds, "failure": trial.failure}, file)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
-def read_trial(setting: Setting, folder: Path) -> Trial | None:
+def read_trial(setting: TrialSetting, folder: Path) -> Trial | None:
     """Returns the trial that was brought to its end in this folder; None where there is none, or files are damaged."""
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))

@@ -44,3 +44,14 @@ def test_the_report_has_values_command_pictures_and_trials(tmp_path):
     assert "(optimizers.png)" in text and "learning_rates.png" not in text
     assert "| 1 | optimizer | `adam` | 0.001 | 0 | 32 | 6 | 5 | 0.2500 | 90.00 % | 12.3 |" in text
     assert "| 2 | optimizer | `adam` | 0.001 | 0 | 32 | 6 |  | out of memory |  | 12.3 |" in text
+
+
+def test_a_random_search_has_its_own_columns(tmp_path):
+    row = {name: DONE[name] for name in ("trial", "batch_size", "learning_rate")} | {"alpha": 2.5, "weight_decay": 1e-4}
+    figures = dict(best_epoch=5, val_loss=0.25, val_top1=0.9, val_distance_km=1234.4, seconds=None, failure="")
+    failed = {**row, **figures, "trial": 2, "best_epoch": None, "val_distance_km": None, "failure": "out of memory"}
+    write_sweep_report(tmp_path, title="x", best={}, trials=[row | figures, failed], command="", notes=[])
+    text = (tmp_path / "report.md").read_text()
+    assert "| trial | batch | learning rate | alpha | weight decay | best epoch | validation loss |" in text
+    assert "| 1 | 32 | 0.001 | 2.5 | 0.0001 | 5 | 0.2500 | 90.00 % | 1,234 |  |" in text
+    assert "| 2 | 32 | 0.001 | 2.5 | 0.0001 |  | out of memory | 90.00 % |  |  |" in text

@@ -23,6 +23,16 @@ def run(losses_of, recipe=RECIPE, sweep=SWEEP):
         losses[left[0]] = losses_of(left[0])
 
 
+def test_what_is_ready_is_what_the_plan_lacks():
+    order, _ = run(lambda setting: 1.0)
+    losses = {}
+    for setting in order:
+        assert SWEEP.ready(RECIPE, losses)[0] == setting
+        losses[setting] = 1.0
+    assert not SWEEP.ready(RECIPE, losses) and list(SWEEP.laid_out(RECIPE, losses)) == order
+    assert not SWEEP.ready(RECIPE, dict.fromkeys(order, math.inf))
+
+
 def test_the_default_sweep_is_the_paper_s():
     assert (Sweep().optimizers, Sweep().trial_epochs) == (("adam", "rmsprop", "sgd"), 6)
     assert STEPS == ("optimizer", "learning rate", "batch size", "epochs")

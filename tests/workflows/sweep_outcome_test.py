@@ -5,8 +5,9 @@ pytest.importorskip("keras_tuner")
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training.history import write_history
 from keras_sketch.training.sweep import Sweep
-from keras_sketch.training.tuning import search
-from keras_sketch.workflows.sweep_outcome import write_outcome
+from keras_sketch.training.trial_ledger import Ledger
+from keras_sketch.training.tuning import conclude, search
+from keras_sketch.workflows.sweep_outcome import write_sweep_outcome
 
 RECIPE = Recipe("tiny", "", "doodles", "quickdraw_cnn", (Stage(4, 1e-3),), seed=3)
 
@@ -24,8 +25,9 @@ def written(folder, best_rate, best_epoch, rates=(1e-4, 1e-3, 1e-2)):
         write_history(place / "history.csv", rows)
         return rows
 
-    outcome = search(RECIPE, Sweep(("adam",), rates, (0.0,), (128,), 2), folder, fit)
-    write_outcome(outcome, RECIPE, folder, "python train.py")
+    ledger = Ledger(Sweep(("adam",), rates, (0.0,), (128,), 2), RECIPE, folder)
+    search(ledger, fit)
+    write_sweep_outcome(conclude(ledger), ledger, "python train.py")
     return (folder / "report.md").read_text()
 
 

@@ -1,4 +1,5 @@
 import csv
+import inspect
 import shlex
 import shutil
 from pathlib import Path
@@ -15,11 +16,12 @@ from keras_sketch.errors import (
     UnknownNameError,
 )
 from keras_sketch.recipes import find_recipe, read_recipe, write_recipe
+from keras_sketch.training.random_search import RandomSearch
 from keras_sketch.training.sweep import Sweep
 from keras_sketch.workflows import tune
 
 FILES = {
-    "sweep.json", "labels.txt", "tuning.csv", "best_recipe.json", "report.md", "optimizers.png", "learning_rates.png",
+    "search.json", "labels.txt", "tuning.csv", "best_recipe.json", "report.md", "optimizers.png", "learning_rates.png",
     "curves.png", "trials", "keras_tuner",
 }  # fmt: skip
 
@@ -95,7 +97,7 @@ def test_an_interrupted_sweep_goes_on(sweep, arguments, tmp_path, capsys):
     finished = {name: (folder / "trials" / name / "result.json").stat().st_mtime_ns for name in names[:-1]}
     with pytest.raises(RunFolderError, match="not finished. Add --resume"):
         tune(**arguments, output_dir=str(folder))
-    with pytest.raises(RunFolderError, match=r"sweep.trial_epochs: 1 there, 2 now"):
+    with pytest.raises(RunFolderError, match=r"values.trial_epochs: 1 there, 2 now"):
         tune(**{**arguments, "trial_epochs": 2}, output_dir=str(folder), resume=True)
     capsys.readouterr()
     tune(**arguments, output_dir=str(folder), resume=True)
@@ -123,7 +125,10 @@ def test_a_finished_sweep_is_left_as_it_is(sweep, arguments, capsys):
         (dict(recipe="nowhere.json"), MissingDataError, "nowhere.json"),
         (dict(split="holdout"), InvalidArgumentError, "scheme with a validation split.* 'holdout'"),
         (dict(optimizers=("adma",)), UnknownNameError, "Did you mean 'adam'"),
-        (dict(optimizers=()), InvalidArgumentError, "`optimizers` must be at least one"),
+        (dict(optimizers=(",",)), InvalidArgumentError, "`optimizers` must be at least one"),
+        (dict(draws=3), InvalidArgumentError, "`draws` must be left out with the search sweep"),
+        (dict(search="randon"), InvalidArgumentError, "`search` must be one of sweep, random"),
+        (dict(workers=0), InvalidArgumentError, "`workers` must be at least 1"),
         (dict(learning_rates=("fast",)), InvalidArgumentError, "`learning_rates` must be numbers"),
         (dict(learning_rates=(-1.0,)), InvalidArgumentError, "learning_rate"),
         (dict(decays=(-1.0,)), InvalidArgumentError, "decay"),
@@ -162,9 +167,23 @@ def test_without_keras_tuner_one_sentence_says_what_to_install(monkeypatch):
         tune()
 
 
-def test_the_defaults_are_the_table_s():
-    import inspect
-
-    defaults = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
-    table = Sweep()
-    assert all(defaults[name] == getattr(table, name) for name in vars(table))
+@pytest.mark.parametrize("plan", [Sweep(), RandomSearch()], ids=["sweep", "random"])
+def test_the_help_names_the_defaults(plan):
+    lines = [line.strip() for line in inspect.getdoc(tune).splitlines()]
+    for name, values in vars(plan).items():
+        said = next(line for line in lines if line.startswith(f"{name}:")).split("Default: ")[1]
+        listed = values if isinstance(values, tuple) else (values,)
+        shown = (
+            str(len(values))
+            if name == "learning_rates"
+            else ",".join(
+                f"{value:g}".replace("0.0001", "1e-4")
+                .replace("0.001", "1e-3")
+                .replace("0.01", "1e-2")
+                .replace("e-0", "e-")
+                if isinstance(value, float)
+                else str(value)
+                for value in listed
+            )
+        )
+        assert shown.replace("0.1", "1e-1") in said, (name, shown)

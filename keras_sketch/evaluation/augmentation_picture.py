@@ -37,6 +37,6 @@ def draw_augmentation(path: str | os.PathLike, columns: Mapping[str, np.ndarray]
             paste(axes, tile, left, _HEAD + row * (_CELL + GAP))
     for row, name in enumerate(row_names):
         top = _HEAD + row * (_CELL + GAP)
-        axes.text(_NAME_WIDTH - 8, top + _CELL / 2, display_name(name, 22), ha="right", va="center", fontsize=9.5)
+        axes.text(_NAME_WIDTH - 8, top + _CELL / 2, display_name(name, 20), ha="right", va="center", fontsize=9.5)
     axes.set_title("Training images: as stored, and as the network sees them", fontsize=11)
     save_figure(figure, path)

@@ -26,8 +26,10 @@ from keras_sketch.evaluation.comparison import (
 )
 from keras_sketch.evaluation.comparison_pictures import draw_curves_together, draw_scores
 from keras_sketch.evaluation.comparison_report import links, notes, picture
+from keras_sketch.evaluation.distance_comparison import distance_table
 from keras_sketch.evaluation.error_section import BRANCH, DEALT, INK
 from keras_sketch.evaluation.gallery import draw_gallery
+from keras_sketch.evaluation.leak_comparison import leak_table
 from keras_sketch.evaluation.markdown import details, escape
 from keras_sketch.evaluation.shared_answers import (
     SharedTest,
@@ -99,6 +101,8 @@ def _tables(runs: Sequence[ComparedRun]) -> list[Table]:
         wrong_answer_table("The most frequent wrong answers", runs),
         branch_table("Errors that stay in the true class's WordNet branch", runs),
         ink_table("Top-1 by ink", runs),
+        distance_table(runs),
+        leak_table(runs),
         vote_table(runs),
     ]
     return [each for each in tables if each is not None]

@@ -17,6 +17,8 @@ from keras_sketch.evaluation.comparison import (
 )
 from keras_sketch.evaluation.comparison_pictures import draw_confusions, draw_curves_together, draw_scores
 from keras_sketch.evaluation.confusion import confusion_counts
+from keras_sketch.evaluation.distance_comparison import distance_notes, distance_table
+from keras_sketch.evaluation.leak_comparison import leak_notes, leak_table
 from keras_sketch.evaluation.markdown import escape
 from keras_sketch.evaluation.score_section import not_like_for_like
 from keras_sketch.files import atomic_write
@@ -55,8 +57,12 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
         score_table(
             "Table 3. Precision, recall and F1, averages over the classes", ("precision", "recall", "f1"), runs
         ),
-        *(each for each in (paired_table(runs), vote_table(runs)) if each is not None),
+        distance_table(runs),
+        leak_table(runs),
+        paired_table(runs),
+        vote_table(runs),
     ]
+    tables = [each for each in tables if each is not None]
     said = notes(runs, sources)
     _draw(folder, runs)
     copied, augmentations = _augmentations(folder, runs)
@@ -99,7 +105,8 @@ def notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[str
         said.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
     grouped = [run.name for run in runs if _in_groups(run.scores)]
     allowed = [f"{_GROUPS} ({', '.join(grouped)})."] if grouped else []
-    return [*said, _INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
+    about_figures = [_INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
+    return [*leak_notes(runs), *said, *distance_notes(runs), *about_figures]
 
 
 def _in_groups(scores: Mapping) -> bool:

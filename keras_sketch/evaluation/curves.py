@@ -13,13 +13,13 @@ from keras_sketch.evaluation.figures import BLUE, GREEN, GREY, ORANGE, display_n
 
 
 def draw_curves(path: str | os.PathLike, history: Sequence[Mapping], best_epoch: int | None = None) -> None:
-    """Draws loss, accuracy and learning rate by epoch; marks the best epoch and, when there are several, the stages.
+    """Draws loss, accuracy, distance and learning rate by epoch; marks the best epoch and, if several, the stages.
 
     Args:
         path: `curves.png`; replaced in one step.
-        history: One row an epoch, as in `history.csv`, numbers or their text: `loss`, `top1`, `val_loss`,
-            `val_top1`, `learning_rate`, `epoch`, `stage`. What is missing or empty is not drawn; rows whose `epoch`
-            is missing or does not rise are numbered from 1.
+        history: One row an epoch, as in `history.csv`, numbers or their text: `loss`, `top1`, `distance_km`,
+            these with `val_` in front, `learning_rate`, `epoch`, `stage`. What is missing or empty is not drawn; rows
+            whose `epoch` is missing or does not rise are numbered from 1.
         best_epoch: The epoch whose weights were kept; None: the one with the lowest validation loss, and none without
             validation.
 
@@ -30,11 +30,12 @@ def draw_curves(path: str | os.PathLike, history: Sequence[Mapping], best_epoch:
     if not history:
         raise BadDataError("There are no learning curves to draw: the history has no epoch.")
     epochs = epoch_numbers(history)
-    best = _best_row(history) if best_epoch is None else epochs.index(best_epoch) if best_epoch in epochs else None
-    panels = [("loss", "loss", 1), ("top1", "top-1 (%)", 100), ("learning_rate", "learning rate", 1)]
+    best = best_row(history) if best_epoch is None else epochs.index(best_epoch) if best_epoch in epochs else None
+    panels = [("loss", "loss", 1), ("top1", "top-1 (%)", 100), ("distance_km", "distance of the best guess (km)", 1)]
+    panels += [("learning_rate", "learning rate", 1)]
     panels = [panel for panel in panels if not all(map(math.isnan, column(history, panel[0])))]
     figure = new_figure(4.2 * max(len(panels), 1), 4)
-    stages = _stages(history)
+    stages = stage_rows(history)
     for position, (key, title, scale) in enumerate(panels, start=1):
         axes = figure.add_subplot(1, len(panels), position)
         _shade(axes, epochs, stages)
@@ -98,7 +99,7 @@ def _shade(axes: Axes, epochs: list[int], stages: list[tuple[str, int, int]]) ->
         )
 
 
-def _stages(history: Sequence[Mapping]) -> list[tuple[str, int, int]]:
+def stage_rows(history: Sequence[Mapping]) -> list[tuple[str, int, int]]:
     """Returns name, first and last row of each run of rows with one stage."""
     stages: list[tuple[str, int, int]] = []
     for index, row in enumerate(history):
@@ -110,7 +111,8 @@ def _stages(history: Sequence[Mapping]) -> list[tuple[str, int, int]]:
     return stages
 
 
-def _best_row(history: Sequence[Mapping]) -> int | None:
+def best_row(history: Sequence[Mapping]) -> int | None:
+    """Returns the row with the lowest validation loss; None where there is no validation."""
     losses = column(history, "val_loss")
     known = [index for index, loss in enumerate(losses) if not math.isnan(loss)]
     return min(known, key=losses.__getitem__) if known else None

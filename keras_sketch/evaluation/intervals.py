@@ -89,6 +89,29 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
     return PairedDifference((gained - lost) / total, interval, gained, lost)
 
 
+def unpaired_difference(
+    first: float, first_interval: tuple[float, float], second: float, second_interval: tuple[float, float]
+) -> tuple[float, tuple[float, float]]:
+    """Compares two shares of different examples (Newcombe 1998, Statistics in Medicine 17:873, method 10).
+
+    The interval is put together from those of the two shares. Where these allow for groups, so does it (Zou and Donner
+    2008, who show that any two intervals will do).
+
+    Args:
+        first: A share in 0..1.
+        first_interval: Its interval.
+        second: A share of other examples.
+        second_interval: Its interval.
+
+    Returns:
+        The second minus the first, -1..1, and its interval, lower and upper end.
+    """
+    (low, high), (other_low, other_high) = first_interval, second_interval
+    difference = second - first
+    below, above = np.hypot(second - other_low, high - first), np.hypot(other_high - second, first - low)
+    return difference, (float(difference - below), float(difference + above))
+
+
 def average_scores(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
     """Averages precision, recall and F1 over the classes that have an example: scikit-learn's, with these as `labels`.
 

@@ -1,4 +1,4 @@
-"""What wrong answers have in common: those given most often, and those that stay in the true class's WordNet branch."""
+"""What wrong answers have in common: those given most often, and those that stay in the true class's part or branch."""
 
 from __future__ import annotations
 
@@ -55,29 +55,41 @@ def same_branch(
         answers were dealt out at random among the errors, over all pairs of an error and an answer that is wrong for
         it. None where there is no error, or a class is not named by the WordNet id of one of ImageNet's 1000.
     """
-    branches = _branches(class_names)
+    if display_names(class_names) == tuple(class_names):
+        return None
+    return errors_within(labels, predicted, [branch_of(name) for name in class_names], groups)
+
+
+def errors_within(
+    labels: np.ndarray, predicted: np.ndarray, parts: Sequence[str], groups: Sequence[str] | None = None
+) -> dict | None:
+    """Returns how many errors stay in the true class's part, such as a continent's countries.
+
+    Args:
+        labels: As `same_branch`.
+        predicted: As `same_branch`.
+        parts: K names: which part each class belongs to.
+        groups: As `same_branch`.
+
+    Returns:
+        As `same_branch`; None where there is no error.
+    """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     wrong = labels != predicted
-    if branches is None or not wrong.any():
+    if not wrong.any():
         return None
+    part = np.unique(parts, return_inverse=True)[1]
     true, answered = labels[wrong], predicted[wrong]
-    hits = branches[true] == branches[answered]
+    hits = part[true] == part[answered]
     size = len(hits) if groups is None else effective_size(hits, np.asarray(groups)[wrong])
-    within = _pairs(branches[true], branches[answered], branches.max() + 1)
-    right = _pairs(true, answered, len(class_names))
+    within = _pairs(part[true], part[answered], part.max() + 1)
+    right = _pairs(true, answered, len(parts))
     return {
         "share": float(hits.mean()),
         "interval": list(wilson_interval(hits.mean() * size, size)),
         "chance": (within - right) / (len(hits) ** 2 - right),
         "num_errors": len(hits),
     }
-
-
-def _branches(class_names: Sequence[str]) -> np.ndarray | None:
-    """Returns the branch of each class as an integer [K]."""
-    if display_names(class_names) == tuple(class_names):
-        return None
-    return np.unique([branch_of(name) for name in class_names], return_inverse=True)[1]
 
 
 def _pairs(first: np.ndarray, second: np.ndarray, count: int) -> int:

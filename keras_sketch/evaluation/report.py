@@ -14,21 +14,29 @@ from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation.class_section import class_table, group_table, pair_table, write_classes
 from keras_sketch.evaluation.data_section import DataSummary, data_section
 from keras_sketch.evaluation.error_section import ink_section, wrong_answer_section
+from keras_sketch.evaluation.geography_section import geography_section
+from keras_sketch.evaluation.leak_section import sibling_section, untrained_section
 from keras_sketch.evaluation.markdown import code, escape, percent, percent_range, table
 from keras_sketch.evaluation.score_section import faithfulness_note, score_section, vote_section
 from keras_sketch.evaluation.scores import class_scores
+from keras_sketch.evaluation.stage_section import stage_section
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes.recipe import Published
 
 _PICTURES = {
     "curves.png": ("Learning curves", "A ring marks the epoch with the lowest validation loss."),
     "confusion.png": ("Confusion", "Colours are shares of the true class's examples."),
+    "world_map.png": (
+        "World map",
+        "Circles are countries, their area the test examples; an arc leads from the true country to the answer.",
+    ),
     "samples.png": ("Examples", ""),
     "augmentation.png": (
         "Augmentation",
         "Training images as they are stored, as the network inverts them where it does, and as it sees them changed in "
         "the first epochs.",
     ),
+    "classes.png": ("Examples of each class", ""),
     "mistakes.png": ("Mistakes", "Wrong predictions with the highest probability."),
     "gradcam.png": ("What the model looks at", "Grad-CAM: warm colours raise the score of the predicted class."),
 }
@@ -46,6 +54,7 @@ def write_report(
     recipe: Mapping,
     published: Sequence[Published] = (),
     facts: Mapping[str, Sequence] | None = None,
+    history: Sequence[Mapping] = (),
 ) -> None:
     """Writes `report.md` and `classes.csv` into a run's folder; shows the pictures that are in it.
 
@@ -53,7 +62,8 @@ def write_report(
         folder: The run's folder; must exist.
         title: The heading.
         scores: What `classification_scores` returned, or the same read from `metrics.json`; with `parameters`,
-            `wrong_answers`, `same_branch`, `ink`, `faithfulness` and `votes` where they are known.
+            `wrong_answers`, `same_branch`, `ink`, `faithfulness` and `votes` where they are known, `siblings` and
+            `untrained` where the split leaks or leaves out, and the distance scores of countries.
         labels: Integers [N], the true classes.
         predicted: Integers [N], the most probable classes.
         class_names: K names; WordNet ids are shown as readable names.
@@ -61,6 +71,7 @@ def write_report(
         recipe: `Recipe.to_dict()`, or another mapping of names to plain values.
         published: Figures of others to set beside ours, shares in 0..1; may be empty.
         facts: N values each, for a table of accuracy by value each: few-valued facts such as the country.
+        history: The rows of `history.csv`, for the accuracy per stage; none: nothing is said of stages.
 
     Raises:
         BadDataError: Labels, predictions, facts and scores are not of the same examples.
@@ -74,22 +85,29 @@ def write_report(
             "do not belong together."
         )
     by_class, shown = class_scores(labels, predicted, len(class_names)), display_names(class_names)
+    shown_by_name = dict(zip(class_names, shown, strict=True))
     write_classes(folder / "classes.csv", by_class, class_names, data.class_counts)
     parts = [
         f"# {escape(title)}",
         _headline(scores, int((by_class.support > 0).sum()), len(class_names)),
         score_section(scores, published, len(class_names)),
+        untrained_section(scores, shown_by_name),
+        sibling_section(scores),
         vote_section(scores),
+        geography_section(scores, labels, predicted, class_names),
+        _picture(folder, "world_map.png"),
+        stage_section(history, published),
         _picture(folder, "curves.png"),
         class_table(by_class, shown),
         _picture(folder, "confusion.png"),
         pair_table(labels, predicted, shown),
-        wrong_answer_section(scores, dict(zip(class_names, shown, strict=True))),
+        wrong_answer_section(scores, shown_by_name),
         ink_section(scores),
         *(group_table(name, values, labels, predicted) for name, values in (facts or {}).items()),
         *(_picture(folder, name) for name in ("mistakes.png", "samples.png", "augmentation.png", "gradcam.png")),
         faithfulness_note(scores),
         data_section(data, shown),
+        _picture(folder, "classes.png"),
         _recipe(recipe),
     ]
     with atomic_write(folder / "report.md") as stream:

@@ -24,7 +24,8 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
     """
     for row in published:
         check_published(row)
-    known = list(SCORE_NAMES | {key: key for row in published for key in row.figures if not key.endswith("_before")})
+    others = (key for row in published for key in row.figures)
+    known = list(SCORE_NAMES | {key: key for key in others if "." not in key and not key.endswith("_before")})
     header = ["score", "this run", "95 % interval", *(f"published [{i}]" for i in range(1, len(published) + 1))]
     rows = []
     for key in known:

@@ -40,3 +40,17 @@ def test_confusion_of_345_classes_is_quick_and_repeats(tmp_path):
     assert time.process_time() - start < 10
     draw_confusion(tmp_path / "2.png", counts, names)
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.parametrize("num_classes", [6, 40, 124])
+def test_countries_stand_by_continent(tmp_path, picture, num_classes):
+    counts, names = counts_of(num_classes, 500), [f"country {i}" for i in range(num_classes)]
+    places = ["Asia", "Europe", "Africa"]
+    continents = [places[i % 3] for i in range(num_classes)]
+    draw_confusion(tmp_path / "mixed.png", counts, names, continents)
+    order = np.argsort(continents, kind="stable")
+    sorted_too = [[each[i] for i in order] for each in (names, continents)]
+    draw_confusion(tmp_path / "sorted.png", counts[np.ix_(order, order)], *sorted_too)
+    assert (tmp_path / "mixed.png").read_bytes() == (tmp_path / "sorted.png").read_bytes()
+    draw_confusion(tmp_path / "plain.png", counts, names)
+    assert picture(tmp_path / "mixed.png").tobytes() != picture(tmp_path / "plain.png").tobytes()

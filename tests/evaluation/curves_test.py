@@ -17,13 +17,26 @@ ROW = dict(epoch=1, loss=1.2, top1=0.5, val_loss=1.1, val_top1=0.6, learning_rat
         [{**ROW, "epoch": i} for i in range(60)],
         [{key: str(value) for key, value in ROW.items()}, {**ROW, "epoch": 2, "val_loss": "", "val_top1": None}],
         [ROW, {**ROW, "loss": float("nan"), "learning_rate": ""}],
+        [{**ROW, "distance_km": 900.5, "val_distance_km": 1200.25}, {**ROW, "epoch": 2, "distance_km": 700.0}],
     ],
-    ids=["one epoch", "loss alone", "stages", "many", "validation not every epoch", "epochs that do not rise"],
+    ids=[
+        "one epoch",
+        "loss alone",
+        "stages",
+        "many",
+        "validation not every epoch",
+        "epochs that do not rise",
+        "distance",
+    ],
 )
 def test_curves(tmp_path, picture, count_of, history):
     draw_curves(tmp_path / "curves.png", history)
     pixels = picture(tmp_path / "curves.png")
-    assert pixels.shape == (480, 504 * sum(key in history[0] for key in ("loss", "top1", "learning_rate")), 3)
+    assert pixels.shape == (
+        480,
+        504 * sum(key in history[0] for key in ("loss", "top1", "distance_km", "learning_rate")),
+        3,
+    )
     assert count_of(pixels, BLUE) > 0
     assert (count_of(pixels, ORANGE) > 0) == ("val_loss" in history[0])
     assert (count_of(pixels, GREEN) > 0) == ("learning_rate" in history[0])

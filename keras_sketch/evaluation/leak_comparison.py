@@ -63,8 +63,8 @@ def _differences(one: ComparedRun, other: ComparedRun) -> tuple[str, ...]:
 def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
     """Returns what each leak adds; None where no leaking run has a clean one beside it.
 
-    Top-1 of all test examples; where the two splits do not test and train the same classes, of those that both do; and
-    the recall averaged over the classes, which does not depend on how many test examples each has.
+    Top-1 of all test examples; where the two splits do not test and train the same classes, of those that both do;
+    where they test the same ones, the recall averaged over them, which does not depend on how many examples each has.
     """
     rows = []
     for pair in leak_pairs(runs):
@@ -73,7 +73,9 @@ def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
             (which, difference(clean, leaking), _figure(leaking), _figure(clean))
             for which, clean, leaking in _compared(pair)
         ]
-        for which, (added, interval), *figures in [*compared, _recalls(pair)]:
+        if _tested(pair.clean) == _tested(pair.leaking):
+            compared.append(_recalls(pair))
+        for which, (added, interval), *figures in compared:
             verdict = "higher" if interval[0] > 0 else "lower" if interval[1] < 0 else "not told apart"
             rows.append([*names, which, *figures, points(added), points_range(interval), verdict])
     if not rows:

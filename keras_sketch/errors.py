@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class KerasSketchError(Exception):
@@ -11,9 +11,16 @@ class KerasSketchError(Exception):
 
 
 class UnknownNameError(KerasSketchError, ValueError):
-    """A name (dataset, model, class, ...) is not one of the known ones."""
+    """A name (dataset, model, class, ...) is not one of the known ones; `nearest` is the one most like it, or None."""
 
-    def __init__(self, kind: str, name: object, choices: Iterable[str], hint: str = ""):
+    def __init__(
+        self,
+        kind: str,
+        name: object,
+        choices: Iterable[str],
+        hint: str = "",
+        spellings: Mapping[str, str] | None = None,
+    ):
         """Says which names exist and which one is nearest.
 
         Args:
@@ -21,12 +28,17 @@ class UnknownNameError(KerasSketchError, ValueError):
             name: What was received.
             choices: The names that exist; beyond 20 only the nearest are listed.
             hint: A sentence to append.
+            spellings: What to compare with, in place of the choices, and the choice that each means.
         """
-        choices = sorted(map(str, choices))
-        near = sorted(
-            difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6),
-            key=lambda choice: sorted(choice.lower()) != sorted(str(name).lower()),
+        choices, text = sorted(map(str, choices)), str(name).casefold()
+        meant = spellings or dict(zip(choices, choices, strict=True))
+        spelled = {spelling.casefold(): choice for spelling, choice in meant.items()}
+        alike = sorted(
+            difflib.get_close_matches(text, sorted(spelled), n=3, cutoff=0.6),
+            key=lambda spelling: sorted(spelling) != sorted(text),
         )
+        near = list(dict.fromkeys(spelled[spelling] for spelling in alike))
+        self.nearest = near[0] if near else None
         message = f"Unknown {kind} {name!r}."
         if near:
             message += f" Did you mean {near[0]!r}?"

@@ -20,6 +20,15 @@ def test_letters_in_another_order_are_nearest():
     assert "Did you mean 'dog'?" in str(UnknownNameError("class", "dgo", ["dragon", "dog", "cat"]))
 
 
+def test_the_nearest_does_not_depend_on_case_and_a_spelling_leads_to_its_name():
+    assert "Did you mean 'Horse'?" in str(UnknownNameError("class", "HORSF", ["Horse", "cat"]))
+    spellings = {"pony": "horse", "Poni": "horse", "cat": "cat"}
+    error = UnknownNameError("class", "Ponny", ["horse", "cat"], spellings=spellings)
+    assert str(error) == "Unknown class 'Ponny'. Did you mean 'horse'? Known: cat, horse."
+    assert error.nearest == "horse"
+    assert UnknownNameError("class", "zzz", ["cat"]).nearest is None
+
+
 def test_a_bad_value_says_argument_allowed_and_received():
     assert str(InvalidArgumentError("k", "at least 1", 0)) == "`k` must be at least 1. Received: 0."
 

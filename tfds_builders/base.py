@@ -113,8 +113,10 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
             )
         if manifest.notes:
             log.warning(
-                "%d oddities of the source cost no example; %s in the prepared folder lists them.",
-                *(manifest.notes, manifest.path.name),
+                "%d %s no example; %s in the prepared folder lists them.",
+                manifest.notes,
+                "oddity of the source costs" if manifest.notes == 1 else "oddities of the source cost",
+                manifest.path.name,
             )
         self.info.metadata.update(examples_seen=manifest.seen, examples_bad=manifest.bad, leaked=sides.leaked())
         self.info.set_splits(tfds.core.SplitDict(infos))

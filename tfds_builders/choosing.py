@@ -13,7 +13,7 @@ from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
 from keras_sketch.curation.folders import existing_folder, reading
 from keras_sketch.curation.splits import SplitScheme
-from keras_sketch.errors import KerasSketchError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, KerasSketchError, UnknownNameError
 from tfds_builders.config import GroupSplitConfig
 
 
@@ -93,8 +93,10 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
             known = [f.name for f in dataclasses.fields(config)]
             if field not in known:
                 raise UnknownNameError(f"field of {cls.name}'s configs", field, known)
-        if fields.get("classes"):
-            fields["classes"] = tuple(map(cls.class_named, fields["classes"]))
+        if asked := fields.get("classes"):
+            fields["classes"] = tuple(map(cls.class_named, asked))
+            if len(asked) > 1 and len(set(fields["classes"])) == 1:
+                raise InvalidArgumentError("classes", "at least two different classes", ", ".join(asked))
         config = dataclasses.replace(config, **fields)
         cls._scheme_of(config)
         return next((known for known in cls.BUILDER_CONFIGS if known.name == config.name), config)

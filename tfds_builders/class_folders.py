@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def as_text(path: str) -> str:
 
 def sub_folders(folder: Path) -> list[Path]:
     """Lists the folders in a folder, sorted by name, the operating system's left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(path.name))
+    with os.scandir(folder) as entries:
+        return sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_clutter(entry.name))
 
 
 def file_names(folder: Path) -> tuple[str, ...]:

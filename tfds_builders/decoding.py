@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,4 +36,4 @@ def in_order(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> I
             return error
 
     for start in range(0, len(items), _AHEAD):
-        yield from pool.map(caught, itertools.islice(items, start, start + _AHEAD))
+        yield from pool.map(caught, items[start : start + _AHEAD])

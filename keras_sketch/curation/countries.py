@@ -65,11 +65,12 @@ def find_country(text: str) -> Country:
     Case, accents, punctuation, `_`, `-`, "the" and "and" do not matter, and "St." is "Saint".
 
     Raises:
-        UnknownNameError: There is none; the message names the nearest.
+        UnknownNameError: There is none; the message gives the name of the nearest.
     """
     found = _by_key().get(_key(text))
     if found is None:
-        raise UnknownNameError("country", text, _names())
+        spellings = {key: country.name for key, country in _by_key().items() if len(key) > 3}
+        raise UnknownNameError("country", text, _by_name(), spellings=spellings)
     return found
 
 
@@ -96,11 +97,6 @@ def _by_name() -> dict[str, Country]:
 @functools.cache
 def _by_key() -> dict[str, Country]:
     return {_key(text): country for country in countries() for text in (country.code, country.name, *country.aliases)}
-
-
-@functools.cache
-def _names() -> tuple[str, ...]:
-    return tuple(text for country in countries() for text in (country.name, *country.aliases) if len(text) > 3)
 
 
 def _key(text: str) -> str:

@@ -17,7 +17,6 @@ from keras_sketch.evaluation.figures import (
     GREEN,
     GREY,
     ORANGE,
-    VERMILION,
     display_name,
     new_figure,
     save_figure,
@@ -25,6 +24,7 @@ from keras_sketch.evaluation.figures import (
 
 _COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
 _MARKERS = {"train": "o", "validation": "s", "test": "^"}
+_UNSEEN = "#D00000"
 _ROWS, _NAMED = 45, 180
 _FAR_APART = 30
 
@@ -62,19 +62,25 @@ def draw_class_counts(
     names = [class_names[index] for index in order]
     log = totals[order[0]] > _FAR_APART * totals[order[-1]] if log is None else log
     figure = (_rows if len(names) <= _NAMED else _profile)(kept, names, log)
-    (figure.supxlabel if len(names) <= _NAMED else figure.axes[0].set_ylabel)(_note(kept, totals), fontsize=10)
+    note = _note(kept, totals)
+    if len(names) <= _NAMED:
+        figure.supxlabel(f"examples ({note})", fontsize=10)
+    else:
+        figure.supxlabel(f"classes, the largest first ({note})", fontsize=10)
+        figure.supylabel("examples", fontsize=10)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     save_figure(figure, path)
 
 
 def _note(counts: Mapping[str, np.ndarray], totals: np.ndarray) -> str:
-    parts = [f"{np.count_nonzero(totals):,} classes"]
+    shown = np.count_nonzero(totals)
+    parts = [f"{shown:,} class{'' if shown == 1 else 'es'}"]
     if (without := int((totals == 0).sum())) > 0:
         parts.append(f"{without:,} more without any")
     if "train" in counts and (unseen := int((counts["train"] == 0).sum())) > 0:
         named = ", in red" if len(counts["train"]) <= _NAMED else ""
         parts.append(f"{unseen:,} without any in training{named}")
-    return f"examples ({'; '.join(parts)})"
+    return "; ".join(parts)
 
 
 def _rows(counts: Mapping[str, np.ndarray], names: Sequence[str], log: bool) -> Figure:
@@ -91,7 +97,8 @@ def _rows(counts: Mapping[str, np.ndarray], names: Sequence[str], log: bool) -> 
         labels = axes.set_yticks(rows, [display_name(name) for name in names[part]], fontsize=8)
         unseen = "train" in counts and counts["train"][part] == 0
         for tick, missing in zip(labels, np.broadcast_to(unseen, len(rows)), strict=True):
-            tick.label1.set_color(VERMILION if missing else "black")
+            if missing:
+                tick.label1.set(color=_UNSEEN, fontweight="bold")
         axes.set_ylim(height - 0.4, -0.6)
         _scale(axes, totals.max() * (1.9 if log else 1.15), log, "x")
         beside = {"textcoords": "offset points", "va": "center", "fontsize": 7, "color": GREY}
@@ -128,7 +135,6 @@ def _profile(counts: Mapping[str, np.ndarray], names: Sequence[str], log: bool) 
             axes.stairs(base + each, edges + 0.5, baseline=base, fill=True, color=colour, label=split)
         base = base + each
     axes.set_xlim(0.5, len(names) + 0.5)
-    axes.set_xlabel("classes, the largest first")
     _scale(axes, base.max() * (1.6 if log else 1.08), log, "y")
     return figure
 

@@ -81,7 +81,9 @@ def _balance(data: DataSummary) -> str:
     if not len(counts) or counts.min() == counts.max():
         return "In training all classes have equally many examples." if len(counts) else ""
     if not counts.min():
-        return f"{int((counts == 0).sum()):,} of {len(counts):,} classes have no example in training."
+        without = int((counts == 0).sum())
+        have = "has" if without == 1 else "have"
+        return f"{without:,} of {len(counts):,} classes {have} no example in training."
     return f"In training the largest class has {counts.max() / counts.min():.1f} times the examples of the smallest."
 
 

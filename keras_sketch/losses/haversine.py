@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import keras
 import numpy as np
@@ -28,8 +29,8 @@ class CrossEntropyHaversine(CrossEntropy):
         label_smoothing: 0 to 1.
 
     Raises:
-        InvalidArgumentError: The centroids are none, or `alpha` is negative or not finite; when it is called: there
-            are not K logits.
+        InvalidArgumentError: The centroids are none, or `alpha` is not a finite number of at least 0; when it is
+            called: there are not K logits.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class CrossEntropyHaversine(CrossEntropy):
         **kwargs,
     ):
         super().__init__(label_smoothing, name=name, **kwargs)
-        if not (math.isfinite(alpha) and alpha >= 0):
+        if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 0):
             raise InvalidArgumentError("alpha", "a number of at least 0", alpha)
         self.centroids, self.alpha = check_centroids(centroids), float(alpha)
         self._radians = _radians_between(self.centroids).astype("float32")
@@ -77,7 +78,7 @@ class HaversineSmoothing(keras.losses.Loss):
 
     def __init__(self, centroids: npt.ArrayLike, tau: float = 250.0, name: str = "haversine_smoothing", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not (math.isfinite(tau) and tau > 0):
+        if not (isinstance(tau, Real) and math.isfinite(tau) and tau > 0):
             raise InvalidArgumentError("tau", "a positive number of km", tau)
         self.centroids, self.tau = check_centroids(centroids), float(tau)
         falling = np.exp(-_radians_between(self.centroids) * EARTH_RADIUS_KM / self.tau)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from keras_sketch.curation.countries import country_centroids
+from keras_sketch.curation.countries import country_centroids, find_country
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.recipes import Recipe
 
@@ -65,7 +66,9 @@ def make_loss(recipe: Recipe, class_names: Sequence[str]) -> keras.losses.Loss:
     check_loss(recipe.loss)
     loss = LOSSES[recipe.loss]
     if recipe.label_smoothing and "label_smoothing" not in loss.fields:
-        raise InvalidArgumentError("label_smoothing", f"0 with the loss {recipe.loss}", recipe.label_smoothing)
+        raise InvalidArgumentError(
+            "label_smoothing", f"0 in the recipe with the loss {recipe.loss}", recipe.label_smoothing
+        )
     places = [_centroids(recipe.loss, class_names)] if loss.has_distance else []
     arguments = {field: getattr(recipe, field) for field in loss.fields}
     return getattr(keras_sketch.losses, loss.class_name)(*places, **arguments)
@@ -76,5 +79,8 @@ def _centroids(loss: str, class_names: Sequence[str]) -> np.ndarray:
     if centroids is None:
         other = next((name for name in class_names if country_centroids([name]) is None), None)
         why = f"{other!r} is none" if other is not None else "there are none"
+        with contextlib.suppress(UnknownNameError):
+            if meant := {name: find_country(name).name for name in class_names}:
+                why = f"rename {other!r} to {meant[other]!r}"
         raise InvalidArgumentError("loss", f"cross_entropy where the classes are not countries ({why})", loss)
     return centroids

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
+from keras_sketch.curation.countries import country_centroids, find_country
 from keras_sketch.curation.imagenet import branch_of, display_names, name_key
-from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 
 _NAMED = 10
 
 
 def match_classes(known: Sequence[str], names: Sequence[str]) -> np.ndarray:
     """Finds classes by their names, or else by the names that readers see (for WordNet ids: readable ones).
+
+    Where the network's classes are countries, any name or code of one will do.
 
     Args:
         known: A network's classes.
@@ -30,6 +34,10 @@ def match_classes(known: Sequence[str], names: Sequence[str]) -> np.ndarray:
     readable = {key: place for place, key in enumerate(keys) if often[key] == 1}
     shown = display_names(names)
     places = [exact.get(name, readable.get(name_key(other), -1)) for name, other in zip(names, shown, strict=True)]
+    if country_centroids(known) is not None:
+        for index in [index for index, place in enumerate(places) if place < 0]:
+            with contextlib.suppress(UnknownNameError):
+                places[index] = exact.get(find_country(names[index]).name, -1)
     return np.array(places, np.int64)
 
 

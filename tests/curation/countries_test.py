@@ -45,6 +45,9 @@ def test_every_folder_of_kaggle_is_a_country_of_that_name(respelled):
         ("Turkiye", "TR"),
         ("Côte d'Ivoire", "CI"),
         ("Cote d’Ivoire", "CI"),
+        ("Cote_d_Ivoire", "CI"),
+        ("Jan Mayen", "SJ"),
+        ("São Tomé", "ST"),
         ("Åland Islands", "AX"),
         ("A\u030aland", "AX"),
         ("Curaçao", "CW"),
@@ -72,10 +75,21 @@ def test_other_spellings_are_known(text, code):
     assert find_country(text).code == code
 
 
-@pytest.mark.parametrize("text, nearest", [("Frnace", "France"), ("Czechoslovakia", "Czechia"), ("germny", "Germany")])
+@pytest.mark.parametrize(
+    "text, nearest",
+    [
+        ("Frnace", "France"),
+        ("czech_repulic", "Czechia"),
+        ("GERMNY", "Germany"),
+        ("Cote d'Ivore", "Ivory Coast"),
+        ("swazilnd", "Eswatini"),
+    ],
+)
 def test_an_unknown_name_names_the_nearest(text, nearest):
-    with pytest.raises(UnknownNameError, match=f"country '{text}'. Did you mean '{nearest}'"):
+    with pytest.raises(UnknownNameError, match="Did you mean") as caught:
         find_country(text)
+    assert str(caught.value).startswith(f"Unknown country {text!r}. Did you mean '{nearest}'? There are 250; nearest: ")
+    assert caught.value.nearest == nearest
 
 
 @pytest.mark.parametrize("text", ["", "the", "_", "Atlantis", "compressed_dataset"])

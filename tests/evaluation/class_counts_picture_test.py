@@ -5,7 +5,7 @@ import pytest
 from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation import class_counts_picture
 from keras_sketch.evaluation.class_counts_picture import draw_class_counts
-from keras_sketch.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
+from keras_sketch.evaluation.figures import BLUE, GREEN, ORANGE
 
 RANDOM = np.random.default_rng(0)
 
@@ -70,7 +70,7 @@ def test_classes_without_examples_are_counted_and_those_unseen_in_training_colou
     figure = drawn({"train": [5, 0, 0], "test": [0, 4, 0]}, ["Chad", "Peru", "Fiji"])
     assert names_of(figure) == ["Chad", "Peru"]
     colours = [matplotlib.colors.to_hex(label.get_color()).upper() for label in figure.axes[0].get_yticklabels()]
-    assert colours == ["#000000", VERMILION]
+    assert colours == ["#000000", "#D00000"]
     assert figure.get_supxlabel() == "examples (2 classes; 1 more without any; 1 without any in training, in red)"
 
 

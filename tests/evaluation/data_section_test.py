@@ -16,7 +16,8 @@ def test_balance_in_words():
         return data_section(DataSummary("own", {"train": sum(counts)}, class_counts={"train": counts}), NAMES)
 
     assert "all classes have equally many examples" in text([5, 5, 5])
-    assert "1 of 3 classes have no example in training" in text([5, 0, 5])
+    assert "1 of 3 classes has no example in training" in text([5, 0, 5])
+    assert "2 of 3 classes have no example in training" in text([5, 0, 0])
     assert "In training" not in data_section(DataSummary("own", {"train": 9}), NAMES)
 
 

@@ -120,13 +120,13 @@ def test_the_farther_of_two_wrong_guesses_costs_more():
         assert near < far
 
 
-@pytest.mark.parametrize("alpha", [-1e-9, float("nan"), float("inf")])
+@pytest.mark.parametrize("alpha", [-1e-9, float("nan"), float("inf"), "2", None])
 def test_a_bad_alpha_is_refused(alpha):
     with pytest.raises(InvalidArgumentError, match="`alpha` must be a number of at least 0"):
         CrossEntropyHaversine(CENTROIDS, alpha)
 
 
-@pytest.mark.parametrize("tau", [0, -250, float("nan"), float("inf")])
+@pytest.mark.parametrize("tau", [0, -250, float("nan"), float("inf"), "250", None])
 def test_a_bad_tau_is_refused(tau):
     with pytest.raises(InvalidArgumentError, match="`tau` must be a positive number of km"):
         HaversineSmoothing(CENTROIDS, tau)

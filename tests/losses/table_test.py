@@ -73,12 +73,16 @@ def test_a_class_that_is_no_country_is_named(name):
     recipe = dataclasses.replace(RECIPE, loss=name)
     with pytest.raises(InvalidArgumentError, match=f"'cat' is none.*'{name}'"):
         make_loss(recipe, ("Chile", "cat"))
+    with pytest.raises(InvalidArgumentError, match="rename 'USA' to 'United States'"):
+        make_loss(recipe, ("Chile", "USA"))
     with pytest.raises(InvalidArgumentError, match="there are none"):
         make_loss(recipe, ())
 
 
 def test_label_smoothing_is_refused_by_a_loss_without_it():
-    with pytest.raises(InvalidArgumentError, match="`label_smoothing` must be 0 with the loss haversine_smoothing"):
+    with pytest.raises(
+        InvalidArgumentError, match="`label_smoothing` must be 0 in the recipe with the loss haversine_smoothing"
+    ):
         of_recipe(loss="haversine_smoothing", label_smoothing=0.1)
 
 

@@ -15,6 +15,8 @@ WNIDS = ("n01443537", "n02099601", "n03598930")
         (WNIDS, ("jigsaw_puzzle", "Golden-Retriever", "cat"), [2, 1, -1]),
         (("golden retriever", "goldfish"), WNIDS, [1, 0, -1]),
         (("Cat", "cat"), ("cat", "CAT"), [1, -1]),
+        (("Chile", "United States"), ("United States of America", "CL", "France", "nowhere"), [1, 0, -1, -1]),
+        (("cat", "United States"), ("USA", "cat"), [-1, 0]),
     ],
 )
 def test_classes_are_matched_by_name_or_by_readable_name(known, names, places):
@@ -26,6 +28,8 @@ def test_matches_by_readable_name_are_told(capsys):
     tell_matches(known, names, match_classes(known, names))
     printed = "1 of 3 classes are matched by a readable name: mouse = n03793489 (mouse, tool or device)\n"
     assert capsys.readouterr().out == printed
+    tell_matches(("Chile", "United States"), ("USA",), np.array([1]))
+    assert capsys.readouterr().out.endswith("by a readable name: USA = United States\n")
     tell_matches(("a", "b"), ("b", "c"), match_classes(("a", "b"), ("b", "c")))
     assert capsys.readouterr().out == ""
     many = [f"c_{i}" for i in range(12)]

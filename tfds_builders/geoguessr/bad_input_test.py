@@ -18,16 +18,18 @@ VIEW = f"{TREE}/Brazil/canvas_1629004001.jpg"
 prepare = functools.partial(testing.prepare, Builder, name="all")
 
 
-def test_a_folder_that_is_no_country_is_named_with_the_nearest(manual, tmp_path):
-    (manual / TREE / "Brazl").mkdir()
-    with pytest.raises(
-        UnknownNameError, match=r"country folder in .*compressed_dataset: 'Brazl'. Did you mean 'Brazil'"
-    ):
+def test_all_folders_that_are_no_countries_are_named_with_the_nearest(manual, tmp_path):
+    for name in ("Brazl", "UNITED STATS", "9"):
+        (manual / TREE / name).mkdir()
+    named = (
+        r"compressed_dataset has .* country's: '9', 'Brazl' \(did .* 'Brazil'\?\), 'UNITED STATS' \(.*'United States'"
+    )
+    with pytest.raises(BadDataError, match=named):
         Builder.resolve_config(Builder.make_config("all"), manual)
     (tmp_path / "packed").mkdir()
     with zipfile.ZipFile(tmp_path / "packed/kaggle.zip", "w") as archive:
         archive.writestr(f"{TREE}/Brazl/canvas_1.jpg", b"")
-    with pytest.raises(UnknownNameError, match=r"country folder in .*kaggle\.zip: 'Brazl'. Did you mean 'Brazil'"):
+    with pytest.raises(BadDataError, match=r"kaggle\.zip has folders that are no country's: 'Brazl' \(did .* 'Brazil'"):
         find_views(tmp_path / "packed")
 
 
@@ -39,6 +41,8 @@ def test_more_countries_than_there_are(manual):
             Builder.make_config(name)
     with pytest.raises(UnknownNameError, match="'Japn'. Did you mean 'Japan'"):
         Builder.make_config("all", classes=("Japn", "Brazil"))
+    with pytest.raises(InvalidArgumentError, match="`classes` must be at least two different classes.*'US, usa'"):
+        Builder.make_config("all", classes=("US", "usa"))
     with pytest.raises(MissingDataError, match=r"no views of France in .*some of Brazil, Japan, United States\."):
         Builder.resolve_config(Builder.make_config(classes=("FR", "BR")), manual)
     with pytest.raises(InvalidArgumentError, match="quality"):
@@ -50,7 +54,7 @@ def test_more_countries_than_there_are(manual):
 def test_a_folder_without_views_says_what_to_get(manual, tmp_path):
     with pytest.raises(MissingDataError, match=r"needs a manual folder.*kaggle\.com.*--manual-dir DIR"):
         Builder.resolve_config(Builder.make_config(), None)
-    with pytest.raises(MissingDataError, match=r"no folders of countries in .*Japan.*kaggle\.com"):
+    with pytest.raises(MissingDataError, match=r"no folders of countries with views in .*Japan.*kaggle\.com"):
         Builder.resolve_config(Builder.make_config(), manual / TREE / "Japan")
     shutil.rmtree(manual / TREE / "Brazil")
     shutil.rmtree(manual / TREE / "Japan")
@@ -71,6 +75,48 @@ def test_a_single_view_and_empty_folders_are_kept_noted_and_warned_of(manual, tm
         [f"{TREE}/Peru", "", "the folder has no view"],
         [f"{TREE}/Chile", "", "there is one view of Chile alone, so it is not both in training and in the test"],
     ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_lies_deeper_is_noted_and_costs_nothing(manual, tmp_path, packed, caplog):
+    (manual / TREE / "Japan/more/most").mkdir(parents=True)
+    shutil.copy(manual / VIEW, manual / TREE / "Japan/more/most/canvas_1.jpg")
+    source = manual
+    if packed:
+        source = tmp_path / "packed"
+        source.mkdir()
+        with zipfile.ZipFile(source / "archive.zip", "w") as archive:
+            for path in sorted(manual.rglob("*.jpg")):
+                archive.write(path, path.relative_to(manual))
+    with caplog.at_level(logging.WARNING):
+        builder = prepare(source, tmp_path / "data", max_bad=0)
+    container = "archive.zip/" if packed else ""
+    reason = "the folder lies in a country's folder; its files are not used"
+    assert listed(builder) == [[f"{container}{TREE}/Japan/more", "", reason]]
+    assert "1 oddity of the source costs no example; bad_examples.csv in" in caplog.text
+    assert sum(sizes(builder).values()) == builder.info.metadata["examples_seen"] == 33
+
+
+def test_a_folder_that_only_happens_to_be_called_like_a_country_hides_no_zip(manual, tmp_path):
+    (tmp_path / "own/py").mkdir(parents=True)
+    with pytest.raises(MissingDataError, match="no folders of countries with views in"):
+        find_views(tmp_path / "own")
+    with zipfile.ZipFile(tmp_path / "own/archive.zip", "w") as archive:
+        for path in sorted(manual.rglob("*.jpg")):
+            archive.write(path, path.relative_to(manual / TREE))
+    assert find_views(tmp_path / "own").names == find_views(manual).names
+
+
+def test_a_place_that_upsets_the_split_is_warned_of(manual, tmp_path, caplog):
+    for number in range(5):
+        shutil.copy(manual / VIEW, manual / TREE / f"Japan/copy_{number}.jpg")
+    with caplog.at_level(logging.WARNING):
+        builder = prepare(manual, tmp_path)
+    assert "One place has 6 of the 38 views (16 %) and is on one side as a whole" in caplog.text
+    assert builder.info.metadata["largest_place"] == pytest.approx(6 / 38)
+    caplog.clear()
+    prepare(manual, tmp_path, split="view")
+    assert "One place" not in caplog.text
 
 
 def test_damaged_views_and_impossible_coordinates_are_named(manual, tmp_path):

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _TOP = re.compile(r"top([1-9]\d{0,5})")
 _NOWHERE = (np.nan, np.nan)
+_LARGE_PLACE = 0.1
 
 
 @dataclasses.dataclass(eq=False, kw_only=True, repr=False)
@@ -181,6 +182,8 @@ class Builder(GroupSplitBuilder):
             log.warning("No views in the folders %s; they are left out.", ", ".join(views.empty))
             for folder in views.empty:
                 manifest.add_note(views.place(folder), "", "the folder has no view")
+        for folder in views.nested:
+            manifest.add_note(views.place(folder), "", "the folder lies in a country's folder; its files are not used")
         with views.opened() as read, decoding_pool() as pool, Spool(Path(self.data_dir)) as spool:
             usable = self._usable(source, read, pool, spool, manifest)
             points = np.array([each.point for each in usable])
@@ -193,7 +196,7 @@ class Builder(GroupSplitBuilder):
                     "%d of the %d views have no coordinates: their near copies alone say what is of one place.",
                     *(len(usable) - located, len(usable)),
                 )
-            self.info.metadata.update(located=located, places=len(set(groups)))
+            self._describe_places(groups, located)
             self._note_single(usable, groups, views, manifest)
             labels = {country: label for label, country in enumerate(source.countries)}
             for each, group, image in zip(usable, groups, spool, strict=True):
@@ -248,6 +251,18 @@ class Builder(GroupSplitBuilder):
         if self.builder_config.per_class is None:
             return names
         return sorted(names, key=lambda name: unit_hash(as_text(name), CHOICE_SEED))
+
+    def _describe_places(self, groups: Sequence[str], located: int) -> None:
+        """Puts the number of places, and the largest one's share, into the metadata; warns if it upsets the split."""
+        sizes = Counter(groups)
+        largest = max(sizes.values())
+        self.info.metadata.update(located=located, places=len(sizes), largest_place=largest / len(groups))
+        if self.scheme.by == "group" and largest > _LARGE_PLACE * len(groups):
+            log.warning(
+                "One place has %d of the %d views (%.0f %%) and is on one side as a whole: the sizes of the splits can "
+                "be far from those asked for.",
+                *(largest, len(groups), 100 * largest / len(groups)),
+            )
 
     def _note_single(self, usable: Sequence[Usable], groups: Sequence[str], views: Views, manifest: Manifest) -> None:
         """Names the countries that cannot be on both sides: of one view, or of one place where places decide."""

@@ -142,7 +142,7 @@ def test_the_zip_gives_what_the_folder_gives(tmp_path, whole, root):
         assert kept(by_id(prepare(tmp_path / "packed", tmp_path / "data"), **RAW)) == kept(by_id(whole, **RAW))
 
 
-@pytest.mark.parametrize("deeper", [TREE, f"downloads/{TREE}", "downloads", ""])
+@pytest.mark.parametrize("deeper", [TREE, f"{TREE}/{TREE}", f"downloads/{TREE}", "downloads", ""])
 def test_where_the_folders_may_lie(manual, tmp_path, deeper):
     target = tmp_path / "other" / deeper
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -31,10 +31,7 @@ def cell_names(points: np.ndarray) -> list[str]:
     Returns:
         `cell-<row>-<column>`; -180 and 180 degrees are the same.
     """
-    rows = np.floor((points[:, 0] + 90) * _KM_A_DEGREE / _CELL_KM)
-    middle = np.radians(np.minimum((rows + 0.5) * _CELL_KM / _KM_A_DEGREE - 90, 90))
-    around = np.maximum(np.floor(360 * _KM_A_DEGREE * np.cos(middle) / _CELL_KM), 1)
-    columns = np.floor((points[:, 1] + 180) / 360 * around) % around
+    rows, columns, _ = _cells(points)
     return [f"cell-{row:.0f}-{column:.0f}" for row, column in zip(rows, columns, strict=True)]
 
 
@@ -71,13 +68,31 @@ def _with_first(labels: Sequence[str], indices: np.ndarray) -> np.ndarray:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
+def _cells(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gives each point's row and column, and how many columns the row has."""
+    rows = np.floor((points[:, 0] + 90) * _KM_A_DEGREE / _CELL_KM)
+    middle = np.radians(np.minimum((rows + 0.5) * _CELL_KM / _KM_A_DEGREE - 90, 90))
+    around = np.maximum(np.floor(360 * _KM_A_DEGREE * np.cos(middle) / _CELL_KM), 1)
+    return rows, np.floor((points[:, 1] + 180) / 360 * around) % around, around
+
+
 def _near_pairs(points: np.ndarray) -> np.ndarray:
-    """Gives the pairs of different points within 100 m, as indices `[n, 2]`; of equal points, one stands for all."""
-    if not len(points):
-        return np.empty((0, 2), np.int64)
-    unique, index = np.unique(points, axis=0, return_index=True)
-    latitude, longitude = np.radians(unique).T
+    """Gives, for all cells of which two points are within 100 m of each other, such points, as indices `[n, 2]`.
+
+    The cells get six colours so that none borders on one of its own colour, also where a row closes on itself. Cells of
+    one colour are then so far apart that all points of that colour within 100 m of a point are of one cell, and the
+    nearest of them will do: the work does not grow with the square of how dense the points are.
+    """
+    latitude, longitude = np.radians(points).T
     level = np.cos(latitude)
     vectors = np.stack([level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)], axis=1)
     chord = 2 * np.sin(_NEAR_KM / EARTH_RADIUS_KM / 2)
-    return index[KDTree(vectors).query_pairs(chord, output_type="ndarray")]
+    rows, columns, around = _cells(points)
+    colours = rows % 2 * 3 + np.where(columns == around - 1, 2, columns % 2)
+    pairs = [np.empty((0, 2), np.int64)]
+    for colour in np.unique(colours):
+        own, others = np.flatnonzero(colours == colour), np.flatnonzero(colours != colour)
+        distance, nearest = KDTree(vectors[own]).query(vectors[others], distance_upper_bound=np.nextafter(chord, 1))
+        found = np.isfinite(distance)
+        pairs.append(np.stack([own[nearest[found]], others[found]], axis=1))
+    return np.concatenate(pairs)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import haversine_distances
@@ -31,9 +33,13 @@ def test_no_cell_is_cut_by_the_date_line_or_lost_at_the_poles():
     assert cell_names(np.array([[-90.0, -180.0]])) == ["cell-0-0"]
 
 
-def test_neighbours_are_joined_across_cells_and_others_are_not():
+@pytest.mark.parametrize(
+    "latitudes, longitudes",
+    [((47.95, 48.05), (10.95, 11.05)), ((89.96, 90), (-180, 180)), ((-0.04, 0.04), (-0.05, 0.05))],
+)
+def test_neighbours_are_joined_across_cells_and_others_are_not(latitudes, longitudes):
     rng = np.random.default_rng(0)
-    points = np.array([48.0, 11.0]) + rng.uniform(-0.05, 0.05, (400, 2))
+    points = np.stack([rng.uniform(*latitudes, 400), (rng.uniform(*longitudes, 400) + 359) % 360 - 180], axis=1)
     distance = haversine_distances(np.radians(points)) * 6371.0088
     cells = np.array(cell_names(points))
     linked = (distance <= 0.1) | (cells[:, np.newaxis] == cells)
@@ -44,6 +50,16 @@ def test_neighbours_are_joined_across_cells_and_others_are_not():
     assert ((distance <= 0.1) & (cells[:, np.newaxis] != cells)).any()
     assert 1 < len(set(groups)) < len(set(cells))
     assert all(group == min(cells[groups == group]) for group in groups)
+
+
+def test_a_dense_city_takes_no_square_of_its_views():
+    rng = np.random.default_rng(0)
+    points = np.array([48.0, 11.0]) + rng.uniform(0, 0.0057, (30_000, 2))
+    tracemalloc.start()
+    groups = grouped(points)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert len(set(groups)) == 1 < len(set(cell_names(points)))
 
 
 def test_views_without_coordinates_go_with_their_near_copies():

@@ -30,6 +30,8 @@ UNIFORM_DRAWS = {
     "elastic": 2 * ELASTIC_GRID**2,
     "thickness": 2,
     "unwarped": 1,
+    # At the end: what stands before it draws what it drew without it.
+    "crop": 3,
 }
 LIMITS = {
     "rotation": (0, 180),
@@ -60,11 +62,24 @@ def check_augmentation(augmentation: Augmentation) -> None:
         value = getattr(augmentation, name)
         if not isinstance(value, numbers.Real) or not low <= value <= high:
             raise InvalidArgumentError(f"augmentation.{name}", f"a number from {low} to {high}", value)
-    sizes = augmentation.zoom
-    if not isinstance(sizes, Sequence) or len(sizes) != 2 or not 0 < sizes[0] <= sizes[1] < math.inf:
-        raise InvalidArgumentError("augmentation.zoom", "two positive numbers, the smaller one first", sizes)
+    if not _ordered(augmentation.zoom, math.inf):
+        raise InvalidArgumentError(
+            "augmentation.zoom", "two positive numbers, the smaller one first", augmentation.zoom
+        )
+    if not _ordered(augmentation.crop, 1):
+        allowed = "two shares of the area, above 0 and at most 1, the smaller one first"
+        raise InvalidArgumentError("augmentation.crop", allowed, augmentation.crop)
     if augmentation.policy is not None:
         check_policy(augmentation.policy)
+
+
+def _ordered(limits: object, highest: float) -> bool:
+    """Whether these are two positive finite numbers, the smaller one first, none above the highest."""
+    if not isinstance(limits, Sequence) or len(limits) != 2:
+        return False
+    return all(isinstance(limit, numbers.Real) for limit in limits) and (
+        0 < limits[0] <= limits[1] <= highest and limits[1] < math.inf
+    )
 
 
 def repeats(augmentation: Augmentation) -> bool:

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_sketch.data.augmentation import draw, make_augment
+from keras_sketch.data.balance import BalancedEpochs
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
@@ -83,11 +84,29 @@ class ImageSplit:
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.check_replicas(replicas)
-        batch_size = _batch_for_all(self.num_examples, batch_size, replicas)
-        examples = self._records.map(
-            lambda e: (self._image(e["image"]), e["label"]), num_parallel_calls=tf.data.AUTOTUNE
-        )
-        return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return self.in_order(_batch_for_all(self.num_examples, batch_size, replicas))
+
+    def in_order(
+        self,
+        batch_size: int,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
+        seed: int = 0,
+        epoch: int = 0,
+    ) -> tf.data.Dataset:
+        """Returns every example once, in stored order; augmented, as training would show it in that epoch.
+
+        Returns:
+            Batches of (uint8 `[N, S, S, C]`, int64 `[N]`), the last one as short as it is; augmented ones are float32.
+        """
+
+        def example(index, record):
+            return self._image(record["image"]), record["label"], tf.constant(epoch, tf.int64), index
+
+        batches = self._records.enumerate().map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+        if augmentation == Augmentation():
+            return batches.map(lambda images, labels, *_: (images, labels)).prefetch(tf.data.AUTOTUNE)
+        finish = self._finish(seed, augmentation)
+        return batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
     def training(
         self,
@@ -97,6 +116,7 @@ class ImageSplit:
         augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         first_epoch: int = 0,
         first_step: int = 0,
+        balanced: bool = False,
     ) -> tf.data.Dataset:
         """Returns whole shuffled batches of the epochs from `first_epoch` to `epochs`, as one finite dataset.
 
@@ -110,6 +130,8 @@ class ImageSplit:
             augmentation: Random changes of the images.
             first_epoch: The epoch to start with.
             first_step: The step of that epoch to start with.
+            balanced: Whether an epoch, of the same length, shows every class equally often, as `BalancedEpochs` says;
+                copies of an example are augmented differently.
 
         Returns:
             Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality. Where the augmentation
@@ -121,7 +143,7 @@ class ImageSplit:
         """
         numbers = tf.data.Dataset.range(first_epoch, epochs)
         total = (epochs - first_epoch) * self.steps(batch_size) - first_step
-        return self._stream(numbers, batch_size, seed, augmentation, first_step, total)
+        return self._stream(numbers, batch_size, seed, augmentation, first_step, total, balanced)
 
     def one_epoch_a_pass(self, batch_size: int, seed: int = 0) -> tf.data.Dataset:
         """Returns the training batches for a `fit` of the caller's: its n-th pass is the n-th epoch."""
@@ -129,27 +151,33 @@ class ImageSplit:
         numbers = tf.data.Dataset.range(1).map(lambda _: passes.assign_add(1))
         return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
 
-    def _stream(self, epochs, batch_size, seed, augmentation, first_step, total) -> tf.data.Dataset:
-        steps, changed = self.steps(batch_size), augmentation != Augmentation()
-        augment = make_augment(augmentation, self.num_classes)
+    def _stream(self, epochs, batch_size, seed, augmentation, first_step, total, balanced=False) -> tf.data.Dataset:
+        steps, finish = self.steps(batch_size), self._finish(seed, augmentation)
         examples, decode = self._undecoded()
+        balance = BalancedEpochs(self.labels, steps * batch_size, seed) if balanced else None
+        buffer = self._shuffle_buffer(balance.mean_copies if balance else 1.0)
 
         def shuffled(epoch):
             # `shuffle` mixes in the global seed; this sets it for this function's graph alone. (0, 0) would mean none.
             tf.random.set_seed(seed + 1)
-            order = examples.shuffle(self._shuffle_buffer(), seed=epoch, reshuffle_each_iteration=False)
+            chosen = balance.select(examples, epoch) if balance else examples
+            order = chosen.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
             return order.take(steps * batch_size).map(lambda index, image, label: (epoch, index, image, label))
 
         def example(epoch, index, image, label):
             return decode(image), label, epoch, index
 
-        def finish(images, labels, epochs, indices):
-            return augment(images, labels, draw(seed, epochs, indices) if changed else {})
-
         stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
         batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
         batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
+
+    def _finish(self, seed: int, augmentation: Augmentation) -> Callable:
+        """Returns what makes training batches of decoded images, labels, epochs and indices."""
+        augment, changed = make_augment(augmentation, self.num_classes), augmentation != Augmentation()
+        return lambda images, labels, epochs, indices: augment(
+            images, labels, draw(seed, epochs, indices) if changed else {}
+        )
 
     def _undecoded(self) -> tuple[tf.data.Dataset, Callable[[tf.Tensor], tf.Tensor]]:
         """Returns (index, image, label) in stored order, and what makes pixels of the image.
@@ -203,6 +231,11 @@ class ImageSplit:
         return make_augment(augmentation, self.num_classes)(images, labels, draws)[0].numpy()
 
     @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """The classes, int64 `[N]`, in stored order."""
+        return np.asarray(self.facts(["label"])["label"], "int64")
+
+    @functools.cached_property
     def _records(self) -> tf.data.Dataset:
         return self.builder.as_dataset(
             split=self.name,
@@ -219,13 +252,14 @@ class ImageSplit:
     def _fits_in_memory(self) -> bool:
         return self.num_examples * self.side**2 * self.channels <= _CACHE_BYTES
 
-    def _shuffle_buffer(self) -> int:
+    def _shuffle_buffer(self, mean_copies: float) -> int:
+        """Returns how many elements the shuffle may hold; copies of an example share their memory."""
         if self._fits_in_memory:
             # One more than there are: the cache is complete only when its end has been asked for.
             return self.num_examples + 1
         split = self.builder.info.splits[self.name]
         record_bytes = max(1, split.num_bytes // max(1, split.num_examples))
-        return int(min(split.num_examples, max(1024, _SHUFFLE_BYTES // record_bytes)))
+        return int(min(split.num_examples, max(1024, mean_copies * _SHUFFLE_BYTES // record_bytes)))
 
 
 def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_sketch.recipes import Augmentation
 
 ELASTIC_GRID = 4
-_GEOMETRY = ("rotation", "shear", "zoom", "aspect", "shift", "flip", "elastic")
+_GEOMETRY = ("rotation", "shear", "zoom", "aspect", "shift", "flip", "elastic", "crop")
 
 
 def warping(augmentation: Augmentation) -> Callable:
@@ -37,7 +37,7 @@ def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentat
     Args:
         images: uint8 or float32 `[N, H, W, C]`; H, W and C known.
         draws: Uniform in [0, 1), `[N, k]` each: `rotation`, `shear`, `zoom`, `aspect`, `flip`, `unwarped` (k = 1),
-            `shift` (2), `elastic` (2 x 4 x 4).
+            `shift` (2), `elastic` (2 x 4 x 4), `crop` (3).
         augmentation: The ranges.
 
     Returns:
@@ -54,8 +54,9 @@ def warp(images: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentat
 def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, height: int, width: int) -> tf.Tensor:
     """Returns the affine warps, row by row: each maps an output pixel (x, y) to the input's, float32 `[N, 6]`.
 
-    The image is mirrored, zoomed, sheared along x and rotated about its centre, then shifted. A positive rotation is
-    clockwise, a positive shear moves the lower half to the right, a positive shift goes right or down.
+    The image, or what is cropped of it, is mirrored, zoomed, sheared along x and rotated about its centre, then
+    shifted. A positive rotation is clockwise, a positive shear moves the lower half to the right, a positive shift goes
+    right or down. Where a crop is turned or shifted, its corners show what lies beside it in the picture.
     """
     warped = _warped(draws, augmentation)
 
@@ -66,7 +67,9 @@ def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, hei
     shear = tf.tan(plus_or_minus("shear", math.radians(augmentation.shear)))
     low, high = (math.log(limit) for limit in augmentation.zoom)
     zoom_y = tf.exp((low + draws["zoom"][:, 0] * (high - low)) * warped)
-    zoom_x = zoom_y * tf.exp(plus_or_minus("aspect", augmentation.aspect))
+    aspect = plus_or_minus("aspect", augmentation.aspect)
+    crops = tuple(augmentation.crop) != Augmentation.crop
+    zoom_x = zoom_y if crops else zoom_y * tf.exp(aspect)
     shift_x = plus_or_minus("shift", augmentation.shift * width, 0)
     shift_y = plus_or_minus("shift", augmentation.shift * height, 1)
     mirror = tf.where(draws["flip"][:, 0] < augmentation.flip, -1.0, 1.0)
@@ -80,7 +83,34 @@ def output_to_input(draws: dict[str, tf.Tensor], augmentation: Augmentation, hei
     from_x, from_y = centre_x + shift_x, centre_y + shift_y
     offset_x = centre_x - m00 * from_x - m01 * from_y
     offset_y = centre_y - m10 * from_x - m11 * from_y
-    return tf.stack([m00, m01, offset_x, m10, m11, offset_y], axis=1)
+    transforms = tf.stack([m00, m01, offset_x, m10, m11, offset_y], axis=1)
+    return _of_crop(transforms, draws, augmentation, height, width) if crops else transforms
+
+
+def _of_crop(
+    transforms: tf.Tensor, draws: dict[str, tf.Tensor], augmentation: Augmentation, height: int, width: int
+) -> tf.Tensor:
+    """Returns transforms that read from a random rectangle of the image what these read from the whole, `[N, 6]`.
+
+    As torchvision's RandomResizedCrop (after Szegedy et al. 2015): the share of the area is uniform, the logarithm of
+    the ratio of the sides is, the place is. Ratios that do not fit into the picture are not drawn; torchvision draws
+    area and ratio anew. The rectangle's outermost pixel centres lie on the picture's or inside, so that nothing is
+    read from outside: less than half a pixel is lost at each border.
+    """
+    low, high = augmentation.crop
+    share = 1 - (1 - low - draws["crop"][:, 0] * (high - low)) * _warped(draws, augmentation)
+    # As wide as the picture at the most, and as high.
+    most = tf.minimum(augmentation.aspect, -tf.math.log(share))
+    ratio = tf.exp((1 - draws["aspect"][:, 0] * 2) * most)
+    across, down = tf.sqrt(share * ratio), tf.sqrt(share / ratio)
+    left = draws["crop"][:, 1] * (1 - across) * (width - 1)
+    top = draws["crop"][:, 2] * (1 - down) * (height - 1)
+    m = transforms
+    return tf.stack(
+        [across * m[:, 0], across * m[:, 1], across * m[:, 2] + left]
+        + [down * m[:, 3], down * m[:, 4], down * m[:, 5] + top],
+        axis=1,
+    )
 
 
 def _warped(draws: dict[str, tf.Tensor], augmentation: Augmentation) -> tf.Tensor:

@@ -68,6 +68,7 @@ OURS = Recipe(
             warmup=0.1,
             weight_decay=0.05,
             train_from="conv4",
+            norm_momentum=0.9,
             name="fine-tuning",
         ),
     ),

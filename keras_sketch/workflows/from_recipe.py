@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
-    """Prepares the recipe's dataset, from and to where the options say, and opens its splits; one is for training."""
+    """Prepares the recipe's dataset, from and to where the options say, and opens its splits; one is for training.
+
+    Raises:
+        KerasSketchError: It cannot be prepared, there is nothing to train on, or the recipe's loss does not suit it.
+    """
     from keras_sketch.data import open_dataset
+    from keras_sketch.losses import make_loss
 
     places = {name: options.get(name) for name in DATA_OPTIONS}
     chosen = dict(config=recipe.config, split=recipe.split, classes=recipe.classes, per_class=recipe.per_class)
@@ -28,6 +33,7 @@ def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
             f"There is nothing to train on: in the split {data.info.provenance['split']!r} of {recipe.dataset} every "
             "example is for the test. Choose another split, or evaluate on it."
         )
+    make_loss(recipe, data.info.class_names)
     return data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.losses.table import LOSSES, check_loss
 from keras_sketch.models.table import backbone, check_side
 from keras_sketch.recipes import Recipe, check_recipe, find_recipe
 from keras_sketch.workflows.arguments import check_known, split_names
@@ -26,6 +27,12 @@ class RecipeOptions(TypedDict, total=False):
         image_size: Side of the images in pixels.
         train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
             those before it are frozen.
+        loss: "cross_entropy", or for countries "haversine" (that plus the expected distance) or "haversine_smoothing"
+            (targets that fall off with the distance).
+        alpha: Weight of the distance, in Earth radii, in the loss haversine.
+        tau: The distance in km over which the targets of haversine_smoothing fall to 37 %.
+        balance: Of classes of unequal size: "none", "weights" (each class counts the same in the loss) or "sampling"
+            (an epoch shows each class equally often).
         seed: Of the weights, the order and the augmentation.
     """
 
@@ -39,10 +46,15 @@ class RecipeOptions(TypedDict, total=False):
     weights: str | None
     image_size: int | None
     train_from: str | None
+    loss: str | None
+    alpha: float | None
+    tau: float | None
+    balance: str | None
     seed: int | None
 
 
 DATA_OPTIONS = ("data_dir", "manual_dir", "max_bad")
+_LOSS_OPTIONS = ("alpha", "tau")
 
 
 def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOptions, **changes) -> Recipe:
@@ -79,6 +91,11 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
         given["head"] = "new"
     changed = chosen.with_changes(**given)
     check_recipe(changed)
+    check_loss(changed.loss)
+    for name in _LOSS_OPTIONS:
+        if name in given and name not in LOSSES[changed.loss].fields:
+            others = " or ".join(loss for loss, row in LOSSES.items() if name in row.fields)
+            raise InvalidArgumentError(name, f"left out with the loss {changed.loss}: {others} has it", given[name])
     if changed.image_size is not None:
         check_side(changed.model, changed.image_size)
     return changed

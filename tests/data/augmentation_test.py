@@ -152,6 +152,14 @@ def test_draws_depend_on_seed_epoch_and_index_alone():
     np.testing.assert_allclose(many.mean(axis=0), 0.5, atol=0.08)
 
 
+def test_a_new_draw_leaves_those_before_it_as_they_were():
+    [drawn] = zip(*draw(4, tf.constant([2], tf.int64), tf.constant([7], tf.int64)).values(), strict=True)
+    key = tf.random.experimental.stateless_fold_in(tf.constant([4, 0], tf.int64), tf.constant(2, tf.int64))
+    key = tf.random.experimental.stateless_fold_in(key, tf.constant(7, tf.int64))
+    before_crops = tf.random.stateless_uniform([42], seed=key)
+    np.testing.assert_array_equal(np.concatenate(drawn[:-1])[:42], before_crops)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -164,6 +172,10 @@ def test_draws_depend_on_seed_epoch_and_index_alone():
         ({"zoom": (1.2, 0.8)}, "the smaller one first"),
         ({"zoom": (0, 1)}, "augmentation.zoom"),
         ({"zoom": 0.2}, "augmentation.zoom"),
+        ({"crop": (0.5, 1.1)}, "above 0 and at most 1"),
+        ({"crop": (0.0, 1.0)}, "augmentation.crop"),
+        ({"crop": (float("nan"), 1.0)}, "augmentation.crop"),
+        ({"crop": ("small", 1.0)}, "augmentation.crop"),
     ],
 )
 def test_values_out_of_range_are_refused(change, message):
@@ -172,7 +184,7 @@ def test_values_out_of_range_are_refused(change, message):
 
 
 def test_every_number_has_its_limits():
-    assert {field.name for field in dataclasses.fields(Augmentation)} == {*LIMITS, "zoom", "policy"}
+    assert {field.name for field in dataclasses.fields(Augmentation)} == {*LIMITS, "zoom", "crop", "policy"}
     check_augmentation(Augmentation())
 
 

@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
-from keras_sketch.data.augmentation import UNIFORM_DRAWS
-from keras_sketch.data.warping import warp
+from keras_sketch.data.augmentation import UNIFORM_DRAWS, make_augment
+from keras_sketch.data.warping import output_to_input, warp, warps
 from keras_sketch.recipes import Augmentation
 
 SIDE = 64
 PAPER = 230.0
+LIKE_TORCHVISION = math.log(4 / 3)
 # In grey levels of 255, at every pixel, those on the border included; the mean is below a hundredth of it.
 BOUND = 0.01
 CONSTANT = {"fill_mode": "constant", "fill_value": PAPER}
@@ -155,3 +157,83 @@ def test_the_same_inside_a_pipeline():
     expected = warp(images, draws, augmentation).numpy()
     for found in mapped:
         np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def soft_noise():
+    noise = np.random.default_rng(0).uniform(0, 255, (SIDE, SIDE, 3)).astype("float32")
+    return cv2.GaussianBlur(noise, (0, 0), 1.5) * 3 - 255
+
+
+def random_draws(count, seed=0, **given):
+    random = np.random.default_rng(seed)
+    draws = {name: random.uniform(size=(count, number)).astype("float32") for name, number in UNIFORM_DRAWS.items()}
+    return draws | {name: np.array(value, "float32").reshape(count, -1) for name, value in given.items()}
+
+
+@pytest.mark.parametrize(("left", "top", "width", "height"), [(3, 20, 40, 32), (24, 1, 24, 48), (10, 10, 32, 32)])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_crop_is_the_cut_rectangle_enlarged(left, top, width, height, mirrored):
+    image, share = soft_noise(), width * height / SIDE**2
+    augmentation = Augmentation(crop=(share, share), aspect=abs(math.log(width / height)), flip=float(mirrored))
+
+    def place(start, size):
+        """The draw for which the rectangle begins there: it moves by the picture's size less its own and a pixel."""
+        return (start + 0.5 * size / SIDE - 0.5) / ((1 - size / SIDE) * (SIDE - 1))
+
+    crop = [0.5, place(left, width), place(top, height)]
+    draws = random_draws(1, crop=crop, aspect=float(width < height), flip=0.5)
+    found = warp(image[None], draws, augmentation).numpy()[0]
+    expected = cv2.resize(image[top : top + height, left : left + width], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    # At the cut's border OpenCV knows nothing of the pixels beside it.
+    inside = slice(SIDE // min(width, height) + 1, -SIDE // min(width, height) - 1)
+    expected = expected[:, ::-1] if mirrored else expected
+    np.testing.assert_allclose(found[inside, inside], expected[inside, inside], atol=0.02)
+    assert np.abs(found - image).max() > 20
+
+
+def test_area_ratio_and_place_are_spread_as_in_torchvision():
+    """Where every ratio fits, theirs are uniform in area, logarithm of the ratio, and place."""
+    augmentation = Augmentation(crop=(0.08, 0.6), aspect=LIKE_TORCHVISION)
+    m = output_to_input(random_draws(4000), augmentation, SIDE, SIDE).numpy()
+    width, height = m[:, 0], m[:, 4]
+    uniform = {
+        "area": (width * height - 0.08) / 0.52,
+        "ratio": (np.log(width / height) / LIKE_TORCHVISION + 1) / 2,
+        "left": m[:, 2] / ((1 - width) * (SIDE - 1)),
+        "top": m[:, 5] / ((1 - height) * (SIDE - 1)),
+    }
+    for name, values in uniform.items():
+        assert stats.kstest(values, "uniform").pvalue > 0.01, name
+    assert np.abs(np.corrcoef(list(uniform.values())) - np.eye(4)).max() < 0.06
+    np.testing.assert_array_equal(m[:, [1, 3]], 0)
+
+
+@pytest.mark.parametrize("aspect", [0.0, LIKE_TORCHVISION, 2.0])
+def test_nothing_from_outside_is_shown(aspect):
+    augmentation = Augmentation(crop=(0.05, 1.0), aspect=aspect, flip=0.5, shift=0.0, fill=0)
+    draws = random_draws(500, seed=1)
+    draws["crop"][:50] = np.random.default_rng(2).integers(0, 2, (50, 3)) * 0.99999994
+    m = output_to_input(draws, augmentation, SIDE, SIDE).numpy()
+    for x, y in np.ndindex(2, 2):
+        corner = np.stack([m[:, 0] * x + m[:, 1] * y, m[:, 3] * x + m[:, 4] * y], axis=1) * (SIDE - 1) + m[:, [2, 5]]
+        assert corner.min() > -1e-4 and corner.max() < SIDE - 1 + 1e-4
+    white = warp(np.full((500, SIDE, SIDE, 1), 255, "uint8"), draws, augmentation).numpy()
+    assert white.min() > 254.9
+
+
+def test_a_crop_is_enlarged_before_it_is_turned():
+    image, draws = soft_noise(), random_draws(1, rotation=1.0, crop=[0.5, 0.5, 0.5], aspect=0.5, flip=0.9)
+    augmentation = Augmentation(crop=(0.25, 0.25), rotation=20)
+    found = warp(image[None], draws, augmentation).numpy()[0]
+    turn = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), -20, 2.0)
+    expected = cv2.warpAffine(image, turn, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    assert np.abs(found - expected).mean() < 1
+
+
+def test_without_a_crop_nothing_changes_and_an_unwarped_image_is_whole():
+    image = soft_noise()[None]
+    assert warps(Augmentation(crop=(0.5, 1.0))) and not warps(Augmentation(crop=(1.0, 1.0)))
+    whole = warp(image, random_draws(1, unwarped=0.1), Augmentation(crop=(0.2, 0.5), aspect=0.3, unwarped=0.2))
+    np.testing.assert_array_equal(whole, image)
+    [found], _ = make_augment(Augmentation(crop=(0.2, 0.5)), 5)(image, np.array([3]), random_draws(1))
+    assert np.abs(found.numpy() - image).max() > 20

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from keras_sketch.curation.imagenet import imagenet_classes
-from keras_sketch.errors import MissingDataError, TrainingError
+from keras_sketch.errors import InvalidArgumentError, MissingDataError, TrainingError
 from keras_sketch.recipes import all_recipes, find_recipe
 from keras_sketch.workflows.from_recipe import build_network, open_data
 
@@ -26,6 +26,12 @@ def test_a_dataset_that_is_all_test_cannot_be_trained_on(tmp_path):
     recipe = find_recipe(None, "imagenet_sketch").with_changes(split="all", image_size=16)
     with pytest.raises(TrainingError, match="nothing to train on: in the split 'all' of imagenet_sketch every example"):
         open_data(recipe, {"manual_dir": manual, "data_dir": tmp_path})
+
+
+def test_a_loss_that_does_not_suit_the_classes_is_refused_before_anything_is_written(bars, prepared):
+    recipe = find_recipe(None, "quickdraw").with_changes(config="bitmap", loss="haversine")
+    with pytest.raises(InvalidArgumentError, match="'arm' is none"):
+        open_data(recipe, {"manual_dir": bars, "data_dir": prepared})
 
 
 @pytest.mark.parametrize("strategy", [None, "several devices"])

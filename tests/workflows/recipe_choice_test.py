@@ -58,11 +58,26 @@ def test_a_policy_joins_the_recipe_s_augmentation():
         (dict(classes=("cat",)), InvalidArgumentError),
         (dict(seed=2**32), InvalidArgumentError),
         (dict(image_siz=64), UnknownNameError),
+        (dict(loss="havesine"), UnknownNameError),
+        (dict(balance="weight"), InvalidArgumentError),
+        (dict(alpha=1.0), InvalidArgumentError),
+        (dict(loss="haversine", tau=100.0), InvalidArgumentError),
+        (dict(loss="haversine", alpha=-1.0), InvalidArgumentError),
+        (dict(loss="haversine", alpha=float("nan")), InvalidArgumentError),
+        (dict(loss="haversine_smoothing", tau=0.0), InvalidArgumentError),
     ],
 )
 def test_what_cannot_be_is_refused(changes, error):
     with pytest.raises(error):
         choose("sketchy", **changes)
+
+
+def test_a_loss_takes_its_own_number_and_no_other_s():
+    recipe = choose("sketchy", loss="haversine", alpha=0.5, balance="sampling")
+    assert (recipe.loss, recipe.alpha, recipe.balance) == ("haversine", 0.5, "sampling")
+    assert choose("sketchy", loss="haversine_smoothing", tau=90.0).tau == 90
+    with pytest.raises(InvalidArgumentError, match="left out with the loss cross_entropy: haversine has it"):
+        choose("sketchy", alpha=2.5)
 
 
 def test_a_recipe_for_another_dataset_is_refused():

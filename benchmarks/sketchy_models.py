@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from keras_sketch.evaluation.intervals import unpaired_difference
 
 ROOT = Path(__file__).parents[1]
 # Model: recipe, first trained block, epochs at 224 and at 128 px; the paper's 80 would take two cores a day.
@@ -73,11 +74,9 @@ def _print_leak(model: str, clean: dict, leaking: dict) -> None:
     """Prints what the leaking split's figures have more; intervals after Newcombe 1998, Zou and Donner 2008."""
     parts = []
     for name in ("top1", "precision", "recall", "f1"):
-        (low, high), (leak_low, leak_high) = clean["intervals"][name], leaking["intervals"][name]
-        added = leaking[name] - clean[name]
-        below = math.hypot(leaking[name] - leak_low, high - clean[name])
-        above = math.hypot(leak_high - leaking[name], clean[name] - low)
-        parts.append(f"{name} {100 * added:+.1f} points ({100 * (added - below):+.1f} to {100 * (added + above):+.1f})")
+        figures = (clean[name], clean["intervals"][name], leaking[name], leaking["intervals"][name])
+        added, (low, high) = unpaired_difference(*figures)
+        parts.append(f"{name} {100 * added:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})")
     print(f"RESULT what the leak adds to {model}: {', '.join(parts)}")
 
 

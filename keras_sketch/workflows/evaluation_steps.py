@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from keras_sketch.recipes import Recipe
 
 # What the report does not break accuracy down by: it identifies examples or classes rather than describing them.
-_IDENTIFIERS = ("id", "key_id", "label", "photo", "sketch", "wnid", "class_name")
+_IDENTIFIERS = ("id", "group", "key_id", "label", "photo", "sketch", "wnid", "class_name")
+_PLACES = ("country_code", "latitude", "longitude")
 
 
 def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, history: Sequence[dict] = ()) -> dict:
@@ -43,9 +44,11 @@ def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, h
     groups = test.facts(["group"])["group"]
     metrics = classification_scores(predictions.labels, predictions.probabilities, groups)
     metrics |= _about_errors(predictions, groups, _ink(test, recipe.batch_size)) | _parameters(model, recipe)
+    metrics["intervals"] |= _add_distances(metrics, predictions, groups)
     if data.info.leaked.get("test"):
         metrics["leaked"] = data.info.leaked["test"]
     if history:
+        metrics |= _about_split(data, predictions, groups)
         metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels)
     earlier = run.metrics() if run.finished else {}
     if not missing_scores(earlier) and earlier["num_examples"] == metrics["num_examples"]:
@@ -72,6 +75,36 @@ def _about_errors(predictions: Predictions, groups: Sequence[str], ink: np.ndarr
     }
 
 
+def _add_distances(metrics: dict, predictions: Predictions, groups: Sequence[str]) -> dict[str, list[float]]:
+    """Adds how far off the answers are where the classes are countries; returns the intervals."""
+    from keras_sketch.curation.countries import country_centroids
+    from keras_sketch.evaluation.geography import continents, distance_scores
+    from keras_sketch.evaluation.mistakes import errors_within
+
+    labels, predicted, names = predictions.labels, predictions.predicted, predictions.class_names
+    centroids = country_centroids(names)
+    if centroids is None:
+        return {}
+    groups = groups if len(set(groups)) < len(groups) else None
+    within = errors_within(labels, predicted, continents(names), groups)
+    distances = distance_scores(labels, predicted, centroids, groups)
+    intervals = distances.pop("intervals")
+    metrics |= distances | ({"same_continent": within} if within else {})
+    return intervals
+
+
+def _about_split(data: OpenDataset, predictions: Predictions, groups: Sequence[str]) -> dict:
+    """Returns what siblings in training are worth, and which classes could not be learnt, where there are such."""
+    from keras_sketch.evaluation.leak import sibling_scores, untrained_scores
+
+    train, labels, predicted = data.splits["train"], predictions.labels, predictions.predicted
+    counts = np.bincount(train.labels, minlength=len(predictions.class_names))
+    found = {"untrained": untrained_scores(labels, predicted, predictions.class_names, counts, groups)}
+    if data.info.leaked.get("test"):
+        found["siblings"] = sibling_scores(labels == predicted, groups, train.facts(["group"])["group"])
+    return {name: scores for name, scores in found.items() if scores}
+
+
 def _ink(split: ImageSplit, batch_size: int) -> np.ndarray:
     from keras_sketch.evaluation.ink import ink_shares
 
@@ -79,14 +112,16 @@ def _ink(split: ImageSplit, batch_size: int) -> np.ndarray:
 
 
 def predict_split(model: keras.Model, split: ImageSplit, class_names: Sequence[str], batch_size: int) -> Predictions:
-    """Runs the model over every example of a split once, in stored order."""
+    """Runs the model over every example of a split once, in stored order; siblings have `group` among their facts."""
     from scipy.special import softmax
 
     from keras_sketch.evaluation.predictions import Predictions
 
     logits = model.predict(split.evaluation(batch_size), verbose=0)
-    facts = split.facts()
+    facts, groups = split.facts(), split.facts(["group"])["group"]
     labels, ids = facts.pop("label"), facts.pop("id")
+    if len(set(groups)) < len(groups):
+        facts["group"] = groups
     return Predictions(ids, labels, softmax(np.asarray(logits, "float32"), axis=-1), class_names, facts)
 
 
@@ -140,8 +175,9 @@ def _write_report(
 ) -> None:
     from keras_sketch.evaluation.data_section import DataSummary
     from keras_sketch.evaluation.report import write_report
+    from keras_sketch.training.history import read_history
 
-    recipe, info = run.recipe(), data.info
+    recipe, info, history = run.recipe(), data.info, run.path / "history.csv"
     counts = {
         name: np.bincount(split.facts(["label"])["label"], minlength=len(info.class_names))
         for name, split in data.splits.items()
@@ -166,7 +202,8 @@ def _write_report(
         ),
         recipe=recipe.to_dict() if recipe.stages else _as_pretrained(recipe),
         published=(recipe.published,) if recipe.published else (),
-        facts={name: values for name, values in predictions.facts.items() if name not in _IDENTIFIERS},
+        facts={name: values for name, values in predictions.facts.items() if name not in (*_IDENTIFIERS, *_PLACES)},
+        history=read_history(history) if history.is_file() else (),
     )
 
 

@@ -104,9 +104,9 @@ def _sweep(
     import keras
 
     from keras_sketch.data.augmentation import check_augmentation
-    from keras_sketch.models import train_from
+    from keras_sketch.data.balance import training_batches
     from keras_sketch.training.distribution import make_strategy, scope
-    from keras_sketch.training.fitting import compile_stage
+    from keras_sketch.training.fitting import compile_stage, freeze_stage, layer_settings
     from keras_sketch.training.learning_rate_finder import find_learning_rate, sweep_rates
 
     steps = len(sweep_rates(*limits))
@@ -119,17 +119,17 @@ def _sweep(
     keras.utils.set_random_seed(recipe.seed)
     with damaged_data_named(data.info), scope(strategy):
         network = build_network(recipe, data.info, precision, strategy)
-        train_from(network, stage.train_from, stage.train_norm)
+        freeze_stage(network, stage, layer_settings(network))
         # The rates are the sweep's: a schedule would give the momentum of its start alone.
-        compile_stage(network, recipe, dataclasses.replace(stage, schedule="constant"), train)
+        constant = dataclasses.replace(stage, schedule="constant")
+        compile_stage(network, recipe, constant, train, data.info.class_names)
         print(
             f"Recipe {recipe.name}: {recipe.model} on {recipe.dataset}, weights {recipe.weights or 'random'}, "
             f"stage {stage.name} ({stage.optimizer}, trained from {stage.train_from})\n"
             f"Sweep: {steps} steps of batch {recipe.batch_size} at rates {limits[0]:g} to {limits[1]:g}, {precision}",
             flush=True,
         )
-        batches = train.training(recipe.batch_size, epochs, recipe.seed, recipe.augmentation)
-        return find_learning_rate(network, batches, *limits)
+        return find_learning_rate(network, training_batches(train, recipe, epochs), *limits)
 
 
 def _write(folder: Path, curve: LearningRateCurve) -> None:

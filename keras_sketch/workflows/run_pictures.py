@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_sketch.curation.countries import country_centroids
 from keras_sketch.curation.imagenet import display_names
 
 if TYPE_CHECKING:
@@ -37,11 +38,17 @@ def write_pictures(
     recipe: Recipe,
     folder: Path,
 ) -> None:
-    """Writes confusion matrix, samples, mistakes and heat maps as PNG files; of a training curves and augmentation."""
+    """Writes confusion matrix, class sizes, samples, mistakes and heat maps as PNG files.
+
+    Of a training curves and augmentation too.
+    """
+    from keras_sketch.evaluation.class_counts_picture import draw_class_counts
     from keras_sketch.evaluation.confusion import confusion_counts
     from keras_sketch.evaluation.confusion_picture import draw_confusion
     from keras_sketch.evaluation.curves import draw_curves
+    from keras_sketch.evaluation.geography import continents
     from keras_sketch.evaluation.samples import draw_mistakes, draw_samples, surest_mistakes
+    from keras_sketch.evaluation.world_map import draw_world_map
     from keras_sketch.training.history import best_epoch
 
     names, labels, test = display_names(predictions.class_names), predictions.labels, data.splits["test"]
@@ -49,7 +56,12 @@ def write_pictures(
     if history:
         draw_curves(folder / "curves.png", history, best_epoch=history[best_epoch(history)]["epoch"])
         _write_augmentation(model, data.splits["train"], recipe, names, folder / "augmentation.png")
-    draw_confusion(folder / "confusion.png", confusion_counts(labels, predicted, len(names)), names)
+    draw_confusion(folder / "confusion.png", confusion_counts(labels, predicted, len(names)), names, continents(names))
+    centroids = country_centroids(names)
+    if centroids is not None:
+        draw_world_map(folder / "world_map.png", labels, predicted, names, centroids)
+    counts = {name: np.bincount(split.labels, minlength=len(names)) for name, split in data.splits.items()}
+    draw_class_counts(folder / "classes.png", counts, names)
     sampled = _spread(np.unique(labels), _SAMPLED_CLASSES)
     chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS, sampled)
     draw_samples(folder / "samples.png", test.images(chosen), labels[chosen], names)

@@ -153,11 +153,13 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
     side, classes = info.image_shape[0], len(info.class_names)
     shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
     head = ", with their output layer" if recipe.head == "pretrained" else ""
+    balance = f", classes balanced by {recipe.balance}" if recipe.balance != "none" else ""
     lines = [
         f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
         f"Weights: {recipe.weights or 'random'}{head}",
         f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
-        f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}, {precision}, seed {recipe.seed}",
+        f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}{balance}, "
+        f"{precision}, seed {recipe.seed}",
         *(f"Stage {number}: {_stage_line(stage)}" for number, stage in enumerate(recipe.stages, start=1)),
         f"Folder: {run.path}",
     ]

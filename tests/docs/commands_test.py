@@ -29,6 +29,7 @@ def commands():
 
 SMALL_NETWORK = ["--model", "sketch_cnn", "--weights", "none", "--image-size", "32"]
 SMALL_SWEEP = "--optimizers adam --learning-rates 0.01 --decays 0 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
+SMALL_RANDOM_SEARCH = "--draws 2 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,8 @@ def home(tmp_path_factory):
     dummy = ROOT / "tfds_builders" / "route_art" / "dummy_data" / "tabby"
     for name, copy in {"e.png": "shark_bay.png", "f.gpx": "walk.gpx"}.items():
         shutil.copy(dummy / name, folder / "routes" / "tabby" / copy)
-    shutil.copytree(ROOT / "tfds_builders" / "imagenet_sketch" / "dummy_data", folder / "imagenet_sketch")
+    for name in ("imagenet_sketch", "geoguessr"):
+        shutil.copytree(ROOT / "tfds_builders" / name / "dummy_data", folder / name)
     keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None).save_weights(folder / "net.weights.h5")
     cv2.imwrite(str(folder / "drawing.png"), np.full((40, 40), 255, "uint8"))
     return folder
@@ -73,7 +75,7 @@ def run(command, monkeypatch):
             arguments += ["--per-class", "50"]
         if "quickdraw" in arguments and "--manual-dir" not in arguments:
             arguments += ["--manual-dir", "downloads"]
-        if {"sketchy", "imagenet_sketch"} & {*arguments}:
+        if {"sketchy", "imagenet_sketch", "geoguessr"} & {*arguments}:
             arguments += SMALL_NETWORK
         if "streets-doodles" in arguments:
             arguments += ["--classes", "cat,sun"]
@@ -83,7 +85,12 @@ def run(command, monkeypatch):
     if arguments[0] == "find-lr":
         arguments += ["--per-class", "50", "--data-dir", "data", "--batch-size", "32"]
     if arguments[0] == "tune":
-        arguments += [*SMALL_NETWORK, *SMALL_SWEEP, "--data-dir", "data"]
+        small = SMALL_RANDOM_SEARCH if "random" in arguments else SMALL_SWEEP
+        arguments += [*SMALL_NETWORK, *small, "--data-dir", "data"]
+    if "geoguessr" in arguments:
+        arguments += ["--config", "all"]
+        if "--split" not in arguments:
+            arguments += ["--split", "view-60-20-20" if arguments[0] == "tune" else "place-60-20-20"]
     monkeypatch.setattr(sys, "argv", [words[0], *arguments])
     (cli.train_main if front_door else cli.main)()
 
@@ -98,7 +105,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
             run(command, monkeypatch)
     assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
         *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
-        "imagenet_sketch",
+        *("imagenet_sketch", "geoguessr", "geoguessr-view", "tune-geoguessr-paper-random"),
     }
     assert (home / "served" / "saved_model.pb").is_file()
     names = {}
@@ -108,6 +115,8 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
     assert names["answer"]["labels"].shape == (1, 5)
     assert names["pixels"].shape == (1, 28, 28)
     assert len(names["drawings"]) == 80
+    of_nothing_known = float(names["loss"](np.array([0]), np.zeros((1, 3))))
+    assert of_nothing_known == pytest.approx(np.log(3) + 2.5 * (1.53 + 0.13) / 3, abs=0.01)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -64,8 +64,12 @@ class FeatureSplit(ImageSplit):
 
     def _read(self, epochs: tf.Tensor, indices: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
         arrays = self.views[0]
+        # With the batch size where it is known: without it the last digits of what is computed are others.
         features = tf.numpy_function(self._gather, [epochs, indices], [tf.float32] * len(arrays))
-        shaped = [tf.ensure_shape(each, [None, *array.shape[1:]]) for each, array in zip(features, arrays, strict=True)]
+        shaped = [
+            tf.ensure_shape(each, [indices.shape[0], *array.shape[1:]])
+            for each, array in zip(features, arrays, strict=True)
+        ]
         return shaped[0] if len(shaped) == 1 else tuple(shaped)
 
     def _gather(self, epochs: np.ndarray, indices: np.ndarray) -> list[np.ndarray]:

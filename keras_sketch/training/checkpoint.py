@@ -18,6 +18,9 @@ from keras_sketch.files import atomic_write
 _KEPT = 2
 _NAME = re.compile(r"state-(\d+)-(\d+)\.npz")
 
+State = dict[str, list[keras.Variable]]
+"""Variables, in an order that does not change, by kind: `"model"`, `"optimizer"`, `"metrics"`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -30,8 +33,9 @@ class Place:
 class Checkpoints:
     """The states in a run's `checkpoints/` folder; the last two are kept.
 
-    A state holds, by position, the arrays of `model.variables` (weights and dropout's seeds), `optimizer.variables` and
-    `metrics_variables`, and JSON metadata: the place, the history so far, and the class names.
+    A state holds, by position, the arrays of the whole network's `variables` (weights and dropout's seeds), whichever
+    part of it is trained, of `optimizer.variables` and of `metrics_variables`; and JSON metadata: the place, the
+    history so far, and the class names.
     """
 
     def __init__(self, folder: Path):
@@ -42,10 +46,10 @@ class Checkpoints:
         """Whether there is a state, whole or damaged."""
         return bool(self._states())
 
-    def save(self, model: keras.Model, place: Place, metadata: dict, extra: dict[str, np.ndarray]) -> None:
-        """Writes the state of a compiled model at `place`, with further arrays, then removes the oldest."""
+    def save(self, state: State, place: Place, metadata: dict, extra: dict[str, np.ndarray]) -> None:
+        """Writes a state at `place`, with further arrays, then removes the oldest."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _variables(model).items()}
+        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _named(state).items()}
         text = json.dumps({**metadata, **dataclasses.asdict(place)})
         with atomic_write(self._folder / f"state-{place.epoch:05d}-{place.step:08d}.npz", "wb") as file:
             np.savez(file, metadata=np.array(text), **arrays, **extra)
@@ -77,35 +81,48 @@ class Checkpoints:
         return sorted(file for file in self._folder.glob("state-*.npz") if _NAME.fullmatch(file.name))
 
 
-def restore(model: keras.Model, arrays: dict[str, np.ndarray], kinds: tuple[str, ...]) -> None:
-    """Puts stored arrays back into a compiled, built model.
+def network_state(network: keras.Model) -> State:
+    """Returns the variables of a whole network."""
+    return {"model": network.variables}
+
+
+def fitting_state(model: keras.Model) -> State:
+    """Returns the variables of a compiled model's optimizer and metrics."""
+    return {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+
+
+def restore(state: State, arrays: dict[str, np.ndarray]) -> None:
+    """Puts stored arrays back into variables.
 
     Args:
-        model: The same network with the same optimizer and metrics as the one that was saved.
-        arrays: From `Checkpoints.latest`.
-        kinds: Which of `"model"`, `"optimizer"` and `"metrics"` to put back.
+        state: Variables of the same network, optimizer or metrics as those that were saved.
+        arrays: From `Checkpoints.latest`; of them only what the state has is put back.
 
     Raises:
-        RunFolderError: The arrays do not fit the model.
+        RunFolderError: The arrays do not fit.
     """
-    variables = {name: each for name, each in _variables(model).items() if name.split("/")[0] in kinds}
-    stored = {name: each for name, each in arrays.items() if name.split("/")[0] in kinds}
+    variables = _named(state)
+    stored = {name: each for name, each in arrays.items() if name.split("/")[0] in state}
     shapes = {name: tuple(each.shape) for name, each in variables.items()}
     if shapes != {name: each.shape for name, each in stored.items()}:
         raise RunFolderError("The checkpoint belongs to another network, optimizer or version of Keras; start again.")
     for name, variable in variables.items():
         variable.assign(stored[name])
-    scalings = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
-    if scalings and "model" in kinds:
+
+
+def restore_network(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
+    """Puts a network's stored arrays back, as `restore` does, and renews what was made of the old ones."""
+    restore(network_state(network), arrays)
+    scalings = [layer for layer in network.layers if isinstance(layer, keras.layers.Normalization)]
+    if scalings:
         for layer in scalings:
             # It computes with constants made of its weights (EfficientNet's scaling); assigning does not renew them.
             layer.finalize_state()
         # Nor does it in functions that are traced already.
-        model.make_train_function(force=True)
-        model.make_test_function(force=True)
-        model.make_predict_function(force=True)
+        network.make_train_function(force=True)
+        network.make_test_function(force=True)
+        network.make_predict_function(force=True)
 
 
-def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    kinds = {"model": model.variables, "optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
-    return {f"{kind}/{i:05d}": each for kind, group in kinds.items() for i, each in enumerate(group)}
+def _named(state: State) -> dict[str, keras.Variable]:
+    return {f"{kind}/{i:05d}": each for kind, group in state.items() for i, each in enumerate(group)}

@@ -53,6 +53,8 @@ def synchronize_batch_normalization(model: keras.Model) -> keras.Model:
         return layer.__class__.from_config(layer.get_config())
 
     synchronized = keras.models.clone_model(model, clone_function=clone)
+    # Where it is mixed_float16, `compile` adds the scaling of the loss; a new model has the global one.
+    synchronized.dtype_policy = model.dtype_policy
     synchronized.set_weights(model.get_weights())
     for layer in synchronized.layers:
         if isinstance(layer, keras.layers.Normalization):

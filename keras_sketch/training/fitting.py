@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from keras_sketch.curation.countries import country_centroids
+from keras_sketch.data.balance import training_batches
 from keras_sketch.data.pipeline import ImageSplit
-from keras_sketch.losses import CrossEntropy
-from keras_sketch.metrics import TopK
+from keras_sketch.losses import make_loss
+from keras_sketch.metrics import HaversineDistance, TopK
 from keras_sketch.models import norm_layers, train_from
+from keras_sketch.models.splitting import dropout_layers
 from keras_sketch.recipes import Recipe, Stage
-from keras_sketch.training.checkpoint import Place, restore
+from keras_sketch.recipes.validation import check_recipe
+from keras_sketch.training.checkpoint import Place, restore, restore_network
 from keras_sketch.training.distribution import scope
+from keras_sketch.training.frozen_features import divide
 from keras_sketch.training.history import Row
 from keras_sketch.training.optimizers import make_optimizer
 from keras_sketch.training.recorder import Recorder
 from keras_sketch.training.stopping import StopRequest
+
+LayerSettings = list[tuple[keras.layers.Layer, str, float]]
 
 
 def fit_recipe(
@@ -31,6 +40,9 @@ def fit_recipe(
     strategy: tf.distribute.Strategy | None = None,
 ) -> list[Row]:
     """Trains a model as the recipe says and leaves the best epoch's weights in it.
+
+    Frozen layers compute as they do in prediction, dropout included, unless their normalization is trained; where they
+    make the same of an image every time, they run once, and their features are stored: see `frozen_features.divide`.
 
     Goes on from the newest checkpoint in `folder/checkpoints` when there is one. The best epoch is the one with the
     lowest validation loss, the last one where there is no validation split.
@@ -52,47 +64,105 @@ def fit_recipe(
         TrainingError: The loss is not finite.
         RunFolderError: The checkpoints are damaged or of another network.
     """
-    with StopRequest() as stop, scope(strategy):
-        recorder = Recorder(folder, train.steps(recipe.batch_size), recipe.patience, labels, stop)
-        stored = recorder.resume()
+    check_recipe(recipe)
+    with StopRequest() as stop, scope(strategy), _settings_put_back(model) as own:
+        recorder = Recorder(model, folder, train.steps(recipe.batch_size), recipe.patience, labels, stop)
+        stored, stage_end = recorder.resume(), 0
         if stored is not None:
             print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
         elif (folder / "history.csv").exists():
             print("The run was stopped before its first checkpoint: starting again.", flush=True)
-        norms, stage_end = [(layer, layer.momentum) for layer in norm_layers(model)], 0
         for stage in recipe.stages:
             stage_start, stage_end = stage_end, stage_end + stage.epochs
             if recorder.finished or recorder.place.epoch >= stage_end:
                 continue
-            train_from(model, stage.train_from, stage.train_norm)
-            for layer, own in norms:
-                layer.momentum = own if stage.norm_momentum is None else stage.norm_momentum
-            compile_stage(model, recipe, stage, train)
+            freeze_stage(model, stage, own)
             if stored is not None:
+                restore_network(model, stored)
+            epochs = range(stage_start, stage_end)
+            part, inputs, held_out = divide(model, recipe, stage, epochs, train, validation, recorder.stop_if_asked)
+            compile_stage(part, recipe, stage, inputs, labels.get("class_names", ()), model)
+            if stored is not None and recorder.place != Place(stage_start):
                 # A stage begins with an optimizer of its own.
-                begun = recorder.place != Place(stage_start)
-                restore(model, stored, kinds=("model", "optimizer") if begun else ("model",))
-                stored = None
-            _fit_stage(model, recipe, stage, stage_end, train, validation, recorder)
-        for layer, own in norms:
-            layer.momentum = own
+                restore({"optimizer": part.optimizer.variables}, stored)
+            stored = None
+            _fit_stage(part, recipe, stage, stage_end, inputs, held_out, recorder)
         recorder.stop_if_asked()
         if recorder.best is not None:
             model.set_weights(recorder.best)
     return recorder.rows
 
 
-def compile_stage(model: keras.Model, recipe: Recipe, stage: Stage, train: ImageSplit) -> None:
-    """Compiles, and builds the optimizer and metrics, so that a checkpoint's variables have a place."""
+def compile_stage(
+    model: keras.Model,
+    recipe: Recipe,
+    stage: Stage,
+    train: ImageSplit,
+    class_names: Sequence[str],
+    network: keras.Model | None = None,
+) -> None:
+    """Compiles, and builds the optimizer and metrics, so that a checkpoint's variables have a place.
+
+    Args:
+        model: What is trained.
+        recipe: Loss and batch size.
+        stage: Optimizer and schedule.
+        train: What it is trained on.
+        class_names: In the order of the labels.
+        network: The whole network of which the model is the last part; None: it is whole.
+
+    Raises:
+        UnknownNameError: There is no such loss.
+        InvalidArgumentError: The loss is for countries, and a class is none; or an argument is out of range.
+    """
+    network = model if network is None else network
+    metrics = [TopK(1, "top1"), TopK(min(5, model.output_shape[-1]), "top5")]
+    if (centroids := country_centroids(class_names)) is not None:
+        metrics.append(HaversineDistance(centroids, "distance_km"))
     model.compile(
-        optimizer=make_optimizer(stage, train.steps(recipe.batch_size), model),
-        loss=CrossEntropy(recipe.label_smoothing),
-        metrics=[TopK(1, "top1"), TopK(min(5, model.output_shape[-1]), "top5")],
+        optimizer=make_optimizer(stage, train.steps(recipe.batch_size), network),
+        loss=make_loss(recipe, class_names),
+        metrics=metrics,
         jit_compile=False,
     )
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(network.trainable_variables)
     model.evaluate(train.evaluation(recipe.batch_size).take(1), verbose=0)
     model.reset_metrics()
+
+
+def layer_settings(model: keras.Model) -> LayerSettings:
+    """Returns the settings of layers that a stage may change: (layer, name, value)."""
+    own = [(layer, "momentum", layer.momentum) for layer in norm_layers(model)]
+    return own + [(layer, "rate", layer.rate) for layer in dropout_layers(model)]
+
+
+def freeze_stage(model: keras.Model, stage: Stage, own: LayerSettings) -> None:
+    """Freezes a stage's layers; frozen ones drop nothing, unless their normalization is trained.
+
+    Args:
+        model: The whole network.
+        stage: Says from where on it is trained, and the momentum of its normalization.
+        own: The settings that its layers had at first.
+
+    Raises:
+        UnknownNameError: The network has no such block.
+    """
+    train_from(model, stage.train_from, stage.train_norm)
+    for layer, name, value in own:
+        if name == "momentum":
+            layer.momentum = value if stage.norm_momentum is None else stage.norm_momentum
+        else:
+            layer.rate = value if layer.trainable or stage.train_norm else 0.0
+
+
+@contextlib.contextmanager
+def _settings_put_back(model: keras.Model) -> Iterator[LayerSettings]:
+    own = layer_settings(model)
+    try:
+        yield own
+    finally:
+        for layer, name, value in own:
+            setattr(layer, name, value)
 
 
 def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> None:
@@ -103,9 +173,7 @@ def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> 
         place: Place = recorder.place
         # An epoch that was broken off is a `fit` of its own: Keras starts every epoch of one with the same step.
         last = place.epoch + 1 if place.step else stage_end
-        stream = train.training(
-            recipe.batch_size, last, recipe.seed, recipe.augmentation, first_epoch=place.epoch, first_step=place.step
-        )
+        stream = training_batches(train, recipe, last, place.epoch, place.step)
         model.fit(
             stream,
             validation_data=validation and validation.evaluation(recipe.batch_size),

@@ -187,4 +187,4 @@ def _pick(values: Values, share: float, logarithmic: bool = False) -> float:
         return float(values[int(share * len(values))])
     low, high = values.low, values.high
     drawn = low * (high / low) ** share if logarithmic else low + (high - low) * share
-    return float(f"{drawn:.3g}")
+    return float(min(high, max(low, float(f"{drawn:.3g}"))))

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
 from keras_sketch.recipes import Stage
-from keras_sketch.training.checkpoint import Checkpoints, Place, restore
+from keras_sketch.training.checkpoint import Checkpoints, Place, fitting_state, network_state, restore
 from keras_sketch.training.history import Row, best_epoch, should_stop, write_history
 from keras_sketch.training.stopping import StopRequest
 
@@ -26,6 +26,7 @@ class Recorder(keras.callbacks.Callback):
     on are those of its layer groups, from the input to the head, where it has them.
 
     Args:
+        network: The whole network: its weights are kept, whichever part of it is trained.
         folder: The run's folder.
         steps_per_epoch: Training steps an epoch.
         patience: Epochs without a better validation loss before training stops; None: never.
@@ -33,8 +34,17 @@ class Recorder(keras.callbacks.Callback):
         stop: Asked between two steps.
     """
 
-    def __init__(self, folder: Path, steps_per_epoch: int, patience: int | None, labels: dict, stop: StopRequest):
+    def __init__(
+        self,
+        network: keras.Model,
+        folder: Path,
+        steps_per_epoch: int,
+        patience: int | None,
+        labels: dict,
+        stop: StopRequest,
+    ):
         super().__init__()
+        self._network = network
         self.rows: list[Row] = []
         self.place = Place()
         self.stage: Stage | None = None
@@ -69,8 +79,9 @@ class Recorder(keras.callbacks.Callback):
             TrainingError: It cannot be written; the one before is as it was.
         """
         best = {f"best/{i:05d}": array for i, array in enumerate(self.best or [])}
+        state = {**network_state(self._network), **fitting_state(self.model)}
         try:
-            self._checkpoints.save(self.model, self.place, {**self._labels, "history": self.rows}, best)
+            self._checkpoints.save(state, self.place, {**self._labels, "history": self.rows}, best)
         except OSError as error:
             raise TrainingError(
                 f"Cannot write a checkpoint to {self.folder}: {error.strerror}. The one before it is intact; "
@@ -81,7 +92,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Puts back the metrics of an epoch that was broken off."""
         if self._metrics is not None:
-            restore(self.model, self._metrics, kinds=("metrics",))
+            restore({"metrics": self.model.metrics_variables}, self._metrics)
             self._metrics = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -102,7 +113,7 @@ class Recorder(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, "stage": self.stage.name, **logs, "learning_rate": rate, **groups})
         write_history(self.folder / "history.csv", self.rows)
         if best_epoch(self.rows) == len(self.rows) - 1:
-            self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self.model.weights]
+            self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._network.weights]
         self.place = Place(epoch + 1)
         if self.finished:
             self.model.stop_training = True

@@ -1,10 +1,11 @@
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from keras_sketch.errors import InvalidArgumentError
-from keras_sketch.training.distribution import make_strategy
+from keras_sketch.training.distribution import make_strategy, synchronize_batch_normalization
 
 # One strategy a process: with several in one, TensorFlow aborts.
 TWO_DEVICES = """
@@ -75,3 +76,11 @@ def test_devices_must_be_a_number_or_auto(devices):
 
 def test_one_device_needs_no_strategy():
     assert make_strategy("1") is None
+
+
+def test_a_synchronized_network_scales_its_loss_in_float16():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, dtype="mixed_float16")])
+    network.dtype_policy = "mixed_float16"
+    synchronized = synchronize_batch_normalization(network)
+    synchronized.compile("sgd", "mse")
+    assert isinstance(synchronized.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from keras_sketch import build_classifier
-from keras_sketch.errors import RunFolderError, RunInterrupted, TrainingError
+from keras_sketch.curation.countries import country_centroids
+from keras_sketch.errors import InvalidArgumentError, RunFolderError, RunInterrupted, TrainingError
+from keras_sketch.metrics import haversine_km
 from keras_sketch.recipes import Augmentation, Recipe, Stage
 from keras_sketch.training import recorder as recorder_module
 from keras_sketch.training.fitting import fit_recipe
@@ -245,3 +247,19 @@ def test_a_checkpoint_carries_labels_and_history(dataset, tmp_path, monkeypatch)
         metadata = json.loads(str(stored["metadata"]))
     assert metadata["class_names"] == ["a", "b", "c"]
     assert len(metadata["history"]) == 3
+
+
+def test_a_run_on_countries_records_the_distance(dataset, tmp_path):
+    names, validation = ["Chile", "Ghana", "Norway"], dataset.splits["validation"]
+    recipe = dataclasses.replace(RECIPE.with_changes(loss="haversine"), stages=(Stage(epochs=1, learning_rate=1e-3),))
+    model = fresh_model()
+    (row,) = fit_recipe(model, recipe, dataset.splits["train"], validation, tmp_path, {"class_names": names})
+    guessed = model.predict(validation.evaluation(16), verbose=0).argmax(axis=1)
+    places, labels = country_centroids(names), validation.facts(["label"])["label"]
+    assert row["val_distance_km"] == pytest.approx(haversine_km(places[labels], places[guessed]).mean(), rel=1e-4)
+    assert row.keys() >= {"loss", "top1", "distance_km"}
+    assert read_history(tmp_path / "history.csv")[0]["distance_km"] == pytest.approx(row["distance_km"])
+    with pytest.raises(InvalidArgumentError, match="'cat' is none"):
+        fit_recipe(
+            model, recipe, dataset.splits["train"], None, tmp_path / "cats", {"class_names": [*names[:2], "cat"]}
+        )

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import shlex
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from keras_sketch.cli.parser import make_parser
 from keras_sketch.errors import InvalidArgumentError, RunFolderError, TrainingError, UnknownNameError
 from keras_sketch.recipes import Stage, find_recipe, write_recipe
+from keras_sketch.training import fitting
 from keras_sketch.workflows import find_lr, train
 from keras_sketch.workflows.find_learning_rate import _say
 
@@ -33,7 +35,9 @@ def rows(folder):
 
 def test_a_sweep_leaves_its_curve_and_says_how_to_go_on(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fitting, "freeze_stage", Mock(wraps=fitting.freeze_stage))
     folder = find_lr(**arguments, steps=60)
+    assert fitting.freeze_stage.call_args.args[1].name == "head"
     said = capsys.readouterr().out
     assert str(folder) == "learning_rate/mine"
     assert {file.name for file in folder.iterdir()} == FILES

@@ -13,7 +13,7 @@ from keras_sketch.errors import BadDataError
 from tfds_builders.drawings import encode_png
 
 # What operating systems leave in folders; these, and names that begin with a dot, are no examples and not counted.
-_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "icon\r", "__macosx"})
 # Bit depth and colour type of a PNG that every decoder reads alike unless it has transparency: 8 bits, RGB.
 _PLAIN_PNG = bytes([8, 2])
 

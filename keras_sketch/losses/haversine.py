@@ -19,6 +19,7 @@ from keras_sketch.losses.cross_entropy import CrossEntropy
 class CrossEntropyHaversine(CrossEntropy):
     """Softmax cross entropy plus `alpha` times the expected distance to the true class, in Earth radii.
 
+    Predictions are logits, as all of this package's networks give them; a model that ends in a softmax is not one.
     The distance, 0 to pi, is the mean under the predicted probabilities: that of the best guess has no gradient. Label
     smoothing is the cross entropy's alone. The distances between classes are constants, so that the gradient is finite
     where the distance itself has none, at a point and at its antipode.
@@ -61,7 +62,7 @@ class CrossEntropyHaversine(CrossEntropy):
 
 @keras.saving.register_keras_serializable(package="keras_sketch")
 class HaversineSmoothing(keras.losses.Loss):
-    """Softmax cross entropy with targets that fall off with the distance d to the true class.
+    """Softmax cross entropy of logits, with targets that fall off with the distance d to the true class.
 
     The target is exp(-d / tau), divided by its sum over the classes (after Haas et al. 2024, "PIGEON: Predicting Image
     Geolocations", whose distances are from the photo, less that of its own class). The least loss is not 0 but the

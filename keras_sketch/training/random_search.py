@@ -63,7 +63,7 @@ class Draw(TrialSetting):
         alpha = "" if self.alpha is None else f", alpha {self.alpha:g}"
         return (
             f"batch {self.batch_size}, learning rate {self.learning_rate:g}{alpha}, "
-            f"weight decay {self.weight_decay:g}, {self.epochs} epochs"
+            f"weight decay {self.weight_decay:g}, {self.epochs} epoch{'s' if self.epochs > 1 else ''}"
         )
 
 
@@ -100,12 +100,19 @@ class RandomSearch(SearchPlan):
         return super().from_dict({**values, **ranges})
 
     def fitted(self, examples: int) -> RandomSearch:
-        """Returns the search without batches that are larger than the training split."""
+        """Returns the search without batches that are larger than the training split.
+
+        Raises:
+            InvalidArgumentError: All of a list are.
+        """
         sizes = self.batch_sizes
         if isinstance(sizes, Range):
             fitting = Range(min(sizes.low, examples), min(sizes.high, examples))
         else:
-            fitting = tuple(size for size in sizes if size <= examples) or (examples,)
+            fitting = tuple(size for size in sizes if size <= examples)
+        if not fitting:
+            allowed = f"at most {examples}, as many as there are training examples, for one of them at least"
+            raise InvalidArgumentError("batch_sizes", allowed, sizes)
         return dataclasses.replace(self, batch_sizes=fitting)
 
     def describe(self, recipe: Recipe) -> list[str]:

@@ -59,6 +59,30 @@ def share_batches(recipe: Recipe, data: OpenDataset, replicas: int, any_batch: b
     return recipe
 
 
+def check_blocks(recipe: Recipe) -> None:
+    """Finds out before any data is read that the network lacks a block which a stage begins with.
+
+    Raises:
+        UnknownNameError: It does; lists those it has.
+    """
+    if any(stage.train_from not in ("all", "head") or stage.group_rates for stage in recipe.stages):
+        from keras_sketch.models import build_classifier
+        from keras_sketch.models.table import backbone
+
+        height, width, channels = backbone(recipe.model).input_shape
+        shape = (recipe.image_size or height, recipe.image_size or width, channels)
+        check_stages(build_classifier(recipe.model, 2, shape, None), recipe)
+
+
+def check_stages(network: keras.Model, recipe: Recipe) -> None:
+    """Raises an error where the network lacks the blocks or layer groups of a stage; leaves the last stage's frozen."""
+    from keras_sketch.models import layer_groups, train_from
+
+    for stage in recipe.stages:
+        layer_groups(network, max(1, len(stage.group_rates)))
+        train_from(network, stage.train_from, stage.train_norm)
+
+
 def build_network(
     recipe: Recipe,
     info: DatasetInfo,

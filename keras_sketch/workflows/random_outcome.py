@@ -51,12 +51,18 @@ def _notes(outcome: Outcome, ledger: Ledger, chance: float) -> list[str]:
     plan, draws = ledger.plan, len(outcome.trials)
     notes = [
         f"{plan.draws} draws, each from seed {ledger.recipe.seed} and its own number, trained once, for "
-        f"{plan.trial_epochs} epochs of the last stage, and compared by top-1 in the epoch with the lowest validation "
-        "loss. The best of several is chosen by the validation split, so its figures are optimistic; the test split "
-        "was not touched.",
+        f"{plan.trial_epochs} epoch{'s' if plan.trial_epochs > 1 else ''} of the last stage, and compared by top-1 in "
+        "the epoch with the lowest validation loss. The best of several is chosen by the validation split, so its "
+        "figures are optimistic; the test split was not touched.",
         f"ρ is Spearman's rank correlation of a value with top-1. Of unrelated values it stays between −{chance:.2f} "
         f"and {chance:.2f} in 19 of 20 searches of this size.",
     ]
+    best_stage, last_stage = outcome.trials[outcome.best].best["stage"], ledger.recipe.stages[-1].name
+    if best_stage != last_stage:
+        notes.append(
+            f"The best epoch is one of the stage {best_stage}: {last_stage}, whose values were drawn, did not lower "
+            "the validation loss. Give it more epochs (--trial-epochs) before trusting them."
+        )
     if draws < plan.draws:
         notes.append(f"{plan.draws - draws} draws repeated another one, and were not trained again.")
     for field, option in _options(plan).items():

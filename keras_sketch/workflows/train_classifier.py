@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal, Unpack, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
+from keras_sketch.losses.table import LOSSES
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, open_data, share_batches
+from keras_sketch.workflows.from_recipe import build_network, check_blocks, check_stages, open_data, share_batches
 from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
@@ -66,6 +67,8 @@ def train(
         _say_finished(run, chosen, any_batch)
         return run.path
     start_tensorflow()
+    if model is not None:
+        check_blocks(chosen)
     _train(chosen, run, options, devices, precision, resume, deterministic, any_batch)
     print(f"Report: {run.path / 'report.md'}")
     return run.path
@@ -82,7 +85,6 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     import keras
 
     from keras_sketch.data.augmentation import check_augmentation, repeats
-    from keras_sketch.models import layer_groups, train_from
     from keras_sketch.training.checkpoint import Checkpoints
     from keras_sketch.training.distribution import make_strategy, scope
     from keras_sketch.training.fitting import fit_recipe
@@ -106,9 +108,7 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     begun = resume and Checkpoints(run.path / "checkpoints").exist
     with scope(strategy):
         network = build_network(recipe, data.info, precision, strategy, begun)
-    for stage in recipe.stages:
-        layer_groups(network, max(1, len(stage.group_rates)))
-        train_from(network, stage.train_from, stage.train_norm)
+    check_stages(network, recipe)
 
     settings = _settings(recipe, data.info, precision, deterministic)
     run.begin(settings, data.info.class_names, resume)
@@ -158,7 +158,7 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
         f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
         f"Weights: {recipe.weights or 'random'}{head}",
         f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
-        f"Training: {recipe.epochs} epochs, batch {recipe.batch_size}{shared}{balance}, "
+        f"Training: {_epochs(recipe.epochs)}, batch {recipe.batch_size}{shared}{balance}, {_loss(recipe)}, "
         f"{precision}, seed {recipe.seed}",
         *(f"Stage {number}: {_stage_line(stage)}" for number, stage in enumerate(recipe.stages, start=1)),
         f"Folder: {run.path}",
@@ -166,10 +166,21 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
     print("\n".join(lines), flush=True)
 
 
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' if count > 1 else ''}"
+
+
+def _loss(recipe: Recipe) -> str:
+    name = recipe.loss.replace("_", " ")
+    values = [
+        f"{field} {getattr(recipe, field):g}" for field in LOSSES[recipe.loss].fields if field in ("alpha", "tau")
+    ]
+    return f"{name} ({', '.join(values)})" if values else name
+
+
 def _stage_line(stage: Stage) -> str:
     rates = [f"{stage.learning_rate * factor:.3g}" for factor in stage.group_rates or (1.0,)]
-    epochs = f"{stage.epochs} epoch{'s' if stage.epochs > 1 else ''}"
-    parts = [f"{stage.name}, {epochs}, {stage.optimizer} at {' / '.join(rates)}"]
+    parts = [f"{stage.name}, {_epochs(stage.epochs)}, {stage.optimizer} at {' / '.join(rates)}"]
     if stage.schedule != "constant":
         parts.append(stage.schedule.replace("_", " "))
     if stage.train_from != "all":

@@ -18,7 +18,7 @@ from keras_sketch.training.search_plan import SearchPlan
 from keras_sketch.training.sweep import Sweep
 from keras_sketch.training.trial_ledger import Ledger
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, open_data
+from keras_sketch.workflows.from_recipe import build_network, check_blocks, check_stages, open_data
 from keras_sketch.workflows.random_outcome import write_random_outcome
 from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions, choose_recipe
 from keras_sketch.workflows.search_choice import choose_plan
@@ -95,6 +95,7 @@ def _run(recipe: Recipe, plan: SearchPlan, folder: SearchFolder, options, worker
         return
     start_tensorflow()
     gpus = _leave_gpus() if workers > 1 else []
+    check_blocks(recipe)
     data = open_data(recipe, options)
     if "validation" not in data.splits:
         scheme = data.info.provenance["split"]
@@ -127,16 +128,12 @@ def _settings(recipe: Recipe, plan: SearchPlan, data: OpenDataset) -> dict:
 
 def _check(ledger: Ledger, data: OpenDataset) -> None:
     """Finds out now what would fail in a trial."""
-    from keras_sketch.models import layer_groups, train_from
     from keras_sketch.training.optimizers import make_optimizer
 
     for setting in ledger.laid_out:
         for stage in setting.change(ledger.recipe).stages:
             make_optimizer(stage, steps_per_epoch=1)
-    network = build_network(ledger.recipe, data.info)
-    for stage in ledger.recipe.stages:
-        layer_groups(network, max(1, len(stage.group_rates)))
-        train_from(network, stage.train_from, stage.train_norm)
+    check_stages(build_network(ledger.recipe, data.info), ledger.recipe)
 
 
 def _search(ledger: Ledger, data: OpenDataset) -> None:
@@ -183,7 +180,7 @@ def _write(ledger: Ledger, command: str) -> None:
 
 def _command(folder: SearchFolder, options: RecipeOptions) -> str:
     """Returns the command that trains with what was found."""
-    words = ["python", "train.py", "--recipe", str(folder.path / "best_recipe.json")]
+    words = ["keras-sketch", "train", "--recipe", str(folder.path / "best_recipe.json")]
     for name in DATA_OPTIONS:
         if options.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(options[name])]

@@ -70,7 +70,8 @@ def test_batches_are_not_larger_than_the_training_split():
     assert RandomSearch().fitted(100).batch_sizes == Range(16, 100)
     assert RandomSearch().fitted(10).draw(0, 0).batch_size == 10
     assert RandomSearch(batch_sizes=(8, 64)).fitted(10).batch_sizes == (8,)
-    assert RandomSearch(batch_sizes=(64,)).fitted(10).batch_sizes == (10,)
+    with pytest.raises(InvalidArgumentError, match="batch_sizes.*at most 10"):
+        RandomSearch(batch_sizes=(64,)).fitted(10)
 
 
 def test_a_search_comes_back_from_json():
@@ -106,6 +107,7 @@ def test_names_differ_where_draws_do():
     draw = Draw(180, 2e-3, 1e-4, 10)
     changes = [{}, {"batch_size": 181}, {"learning_rate": 0.0021}, {"weight_decay": 0.0}, {"epochs": 9}, {"alpha": 2.0}]
     assert len({dataclasses.replace(draw, **change).name for change in changes}) == len(changes)
+    assert dataclasses.replace(draw, epochs=1).describe().endswith("1 epoch") and draw.describe().endswith("10 epochs")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ RECIPE = Recipe("tiny", "", "geoguessr", "quickdraw_cnn", (Stage(40, 1e-3),), lo
 SEARCH = RandomSearch(draws=12, trial_epochs=2)
 
 
-def written(folder, plan=SEARCH):
+def written(folder, plan=SEARCH, stage="train"):
     """Writes the outcome of a search in which small batches and alphas are best, and huge rates fail."""
 
     def fit(recipe, place):
@@ -26,7 +26,7 @@ def written(folder, plan=SEARCH):
         row = dict(
             loss=recipe.alpha, top1=top1, val_loss=recipe.alpha, val_top1=top1, val_distance_km=9000 * (1 - top1)
         )
-        rows = [{"epoch": epoch, **row} for epoch in (1, 2)]
+        rows = [{"epoch": epoch, "stage": stage, **row} for epoch in (1, 2)]
         write_history(place / "history.csv", rows)
         return rows
 
@@ -49,6 +49,12 @@ def test_the_best_draw_becomes_a_recipe_and_all_of_them_a_table(tmp_path, capsys
     assert all(name in text for name in ("(parallel.png)", "(marginals.png)", "(curves.png)", "distance (km)"))
     assert "12 draws, each from seed 3" in text and "between −0.65 and 0.65" in text.replace("\\", "")
     assert "alpha" in capsys.readouterr().out.splitlines()[-3]
+    assert "The best epoch is one of the stage" not in text
+
+
+def test_a_best_epoch_before_the_stage_that_was_searched_is_told(tmp_path):
+    plan = RandomSearch(2, (16,), (1e-3, 1e-4), (0.0,), (0.0,), 2)
+    assert "The best epoch is one of the stage head: train, whose values were drawn" in written(tmp_path, plan, "head")
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,13 @@ def test_what_cannot_be_done_changes_nothing(arguments, error, message, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+def test_a_block_that_another_model_lacks_is_named_before_any_data_is_read(tmp_path):
+    places = {"data_dir": str(tmp_path / "data"), "output_dir": str(tmp_path / "run")}
+    with pytest.raises(UnknownNameError, match="Unknown block of sketch_cnn 'conv4_block1'"):
+        train("sketchy", "sketch_cnn", "sketchy-resnet50", weights="none", train_from="conv4_block1", **places)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_prepared_data_that_moved_or_is_damaged_is_named(run, prepared, tmp_path):
     shutil.copytree(prepared, tmp_path / "data")
     moved = tmp_path / "run"

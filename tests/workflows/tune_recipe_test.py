@@ -81,8 +81,8 @@ def test_the_command_that_is_printed_is_one(sweep):
 
     command = (sweep / "report.md").read_text().split("```sh\n")[1].split("\n")[0]
     words = shlex.split(command)
-    assert words[:2] == ["python", "train.py"]
-    parsed = make_parser(train, "train.py").parse_args(words[2:])
+    assert words[:2] == ["keras-sketch", "train"]
+    parsed = make_parser(train, "keras-sketch train").parse_args(words[2:])
     assert read_recipe(parsed.recipe) == read_recipe(sweep / "best_recipe.json")
     assert Path(parsed.manual_dir).is_dir() and Path(parsed.data_dir).is_dir()
 

@@ -21,6 +21,7 @@ Point = tuple[float, float]
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 _NAME = re.compile(rf"(?P<latitude>{_NUMBER})_(?P<longitude>{_NUMBER})_v\d+\.\w+", re.IGNORECASE)
+_DELIMITERS = ",;\t"
 _COLUMNS = {
     "file": ("file", "filename", "file_name", "image", "path"),
     "latitude": ("latitude", "lat"),
@@ -56,10 +57,12 @@ class Table:
     Attributes:
         path: The file.
         columns: The numbers of the columns with file, latitude and longitude.
+        delimiter: What stands between columns; where it is not a comma, numbers may have a decimal comma.
     """
 
     path: Path
     columns: tuple[int, int, int]
+    delimiter: str = ","
 
     def points(self, names: Collection[str], manifest: Manifest) -> dict[str, Point]:
         """Reads the views' coordinates.
@@ -85,7 +88,7 @@ class Table:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         with reading(self.path), self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=self.delimiter)
             next(reader)
             try:
                 yield from ((reader.line_num, row) for row in reader if row)
@@ -101,6 +104,8 @@ class Table:
         if name not in known:
             several = f"{by_file[text]} views are called {text}: write <Country>/{text}"
             raise BadDataError(several if by_file[text] > 1 else f"there is no view {text}")
+        if self.delimiter != ",":
+            latitude, longitude = latitude.replace(",", "."), longitude.replace(",", ".")
         return name, _point(latitude, longitude)
 
 
@@ -114,19 +119,20 @@ def find_table(folders: Collection[Path]) -> Table | None:
     paths = dict.fromkeys(path for folder in folders for path in sorted(folder.glob("*.csv")) if path.is_file())
     tables = []
     for path in paths:
-        columns = _columns(path)
-        if columns is None:
+        table = _table(path)
+        if table is None:
             log.warning("%s is not used: its first line does not name columns file, latitude and longitude.", path)
         else:
-            tables.append(Table(path, columns))
+            tables.append(table)
     if len(tables) > 1:
         raise BadDataError(f"Coordinates are in {tables[0].path} and in {tables[1].path}. Leave one of them there.")
     return tables[0] if tables else None
 
 
-def _columns(path: Path) -> tuple[int, int, int] | None:
+def _table(path: Path) -> Table | None:
     with reading(path), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = next(csv.reader(file), [])
-    names = [name.strip().lower() for name in first]
+        first = file.readline()
+    delimiter = max(_DELIMITERS, key=first.count)
+    names = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
     found = [next((names.index(name) for name in choices if name in names), None) for choices in _COLUMNS.values()]
-    return None if None in found else tuple(found)
+    return None if None in found else Table(path, tuple(found), delimiter)

@@ -22,8 +22,8 @@ class DataSummary:
         class_counts: For each split the number of examples of each class, K integers; splits may be missing.
         bad_examples: How many examples could not be used.
         manifest: The file that names them.
-        leaked: For each split how many of its examples have a sibling, an example of the same group, in training;
-            None: not known.
+        leaked: For each split how many of its examples have a sibling, an example of the same group, in training; of
+            an evaluation elsewhere also those that are in training themselves. None: not known.
         left_out: How many examples of the source were left out by choice, by reason.
     """
 
@@ -49,8 +49,9 @@ def data_section(data: DataSummary, class_names: Sequence[str]) -> str:
     for label, text in (("Splits", data.split_scheme), ("Source", data.provenance)):
         if text:
             lines.append(f"{label}: {escape(text).rstrip('.')}.")
+    said = _leak if "train" in data.splits else _trained_on
     lines += [
-        _leak(split, count, data.splits[split]) for split, count in (data.leaked or {}).items() if split != "train"
+        said(split, count, data.splits[split]) for split, count in (data.leaked or {}).items() if split != "train"
     ]
     if data.left_out:
         reasons = ", ".join(f"{count:,} {escape(reason)}" for reason, count in data.left_out.items())
@@ -90,7 +91,19 @@ def _balance(data: DataSummary) -> str:
 def _leak(split: str, leaked: int, total: int) -> str:
     if not leaked:
         return f"No {escape(split)} example has a sibling of the same group in training."
+    have, they = ("has", "it is") if leaked == 1 else ("have", "they are")
     return (
-        f"{leaked:,} of {total:,} {escape(split)} examples ({percent(leaked / total)}) have a sibling of the same "
-        "group in training, so that they are easier than examples of a new group."
+        f"{leaked:,} of {total:,} {escape(split)} examples ({percent(leaked / total)}) {have} a sibling of the same "
+        f"group in training, so that {they} easier than examples of a new group."
+    )
+
+
+def _trained_on(split: str, leaked: int, total: int) -> str:
+    """Returns what `_leak` does, of a split that was drawn anew: its examples can be in training themselves."""
+    if not leaked:
+        return f"No {escape(split)} example, nor a sibling of one, was trained on."
+    was, have = ("was", "has") if leaked == 1 else ("were", "have")
+    return (
+        f"{leaked:,} of {total:,} {escape(split)} examples ({percent(leaked / total)}) {was} trained on, or {have} "
+        "siblings of the same group that were, so that the figures are too good."
     )

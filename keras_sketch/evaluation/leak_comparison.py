@@ -65,6 +65,7 @@ def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
 
     Top-1 of all test examples; where the two splits do not test and train the same classes, of those that both do;
     where they test the same ones, the recall averaged over them, which does not depend on how many examples each has.
+    Of runs that differ in more than the split only the figures are shown.
     """
     rows = []
     for pair in leak_pairs(runs):
@@ -77,7 +78,8 @@ def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
             compared.append(_recalls(pair))
         for which, (added, interval), *figures in compared:
             verdict = "higher" if interval[0] > 0 else "lower" if interval[1] < 0 else "not told apart"
-            rows.append([*names, which, *figures, points(added), points_range(interval), verdict])
+            told = ["", "", "differ in more"] if pair.differences else [points(added), points_range(interval), verdict]
+            rows.append([*names, which, *figures, *told])
     if not rows:
         return None
     header = ["network", "leaking split", "clean split", "figure", "leaking", "clean", "leak adds", "95 %", "verdict"]
@@ -136,11 +138,14 @@ def leak_notes(runs: Sequence[ComparedRun]) -> list[str]:
         )
     for pair in pairs:
         names, scores = f"{pair.leaking.name} against {pair.clean.name}", pair.leaking.scores
-        text = f"{names}: {scores['leaked']:,} of {scores['num_examples']:,} test examples have a sibling in training."
-        text += wide(difference(_accuracy(pair.clean), _accuracy(pair.leaking))[1])
-        text += _mix(pair)
+        have = "has" if scores["leaked"] == 1 else "have"
+        text = (
+            f"{names}: {scores['leaked']:,} of {scores['num_examples']:,} test examples {have} a sibling in training."
+        )
         if pair.differences:
-            text += f" They differ in {', '.join(pair.differences)} too, so the difference is not the leak's alone."
+            text += f" They differ in {', '.join(pair.differences)} too, so what the leak adds cannot be told."
+        else:
+            text += wide(difference(_accuracy(pair.clean), _accuracy(pair.leaking))[1]) + _mix(pair)
         said.append(text)
     return said + [_untrained(run) for run in runs if run.scores.get("untrained")]
 
@@ -174,5 +179,5 @@ def _untrained(run: ComparedRun) -> str:
     rest = f" Top-1 on the others: {percent(others['top1'])} ({percent_range(others['interval'])})." if others else ""
     return (
         f"{run.name}: {len(classes)} of {len(_tested(run))} tested classes, with {found['num_examples']:,} examples, "
-        f"have no training example and cannot be learnt ({listed}).{rest}"
+        f"{'has' if len(classes) == 1 else 'have'} no training example and cannot be learnt ({listed}).{rest}"
     )

@@ -89,7 +89,7 @@ def write_report(
     write_classes(folder / "classes.csv", by_class, class_names, data.class_counts)
     parts = [
         f"# {escape(title)}",
-        _headline(scores, int((by_class.support > 0).sum()), len(class_names)),
+        _headline(scores, by_class.support, shown),
         score_section(scores, published, len(class_names)),
         untrained_section(scores, shown_by_name),
         sibling_section(scores),
@@ -114,12 +114,24 @@ def write_report(
         stream.write("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _headline(scores: Mapping, tested: int, num_classes: int) -> str:
+def _headline(scores: Mapping, support: np.ndarray, shown: Sequence[str]) -> str:
+    """Returns the result, beside it what always answering the most frequent class would give.
+
+    Args:
+        scores: Of the report.
+        support: Integers [K], the test examples of each class.
+        shown: K names to show.
+    """
     top1, interval = percent(scores["top1"]), percent_range(scores["intervals"]["top1"])
-    known = "" if tested == num_classes else f", out of {num_classes} that the network tells apart"
+    tested = np.count_nonzero(support)
+    known = "" if tested == len(shown) else f", out of {len(shown)} that the network tells apart"
+    always = ""
+    if tested > 1:
+        share = percent(support.max() / support.sum())
+        always = f' Always answering "{escape(shown[support.argmax()])}" would be right for {share}.'
     return (
         f"Top-1 accuracy {top1} (95 % interval {interval}), measured once on each of {scores['num_examples']:,} test "
-        f"examples of {tested} classes{known}."
+        f"examples of {tested} classes{known}.{always}"
     )
 
 

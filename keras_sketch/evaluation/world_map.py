@@ -164,8 +164,7 @@ def _arc_width(count: float, most: int) -> float:
 
 
 def _draw_circles(axes: Axes, guesses: _Guesses) -> None:
-    tested = np.flatnonzero(guesses.examples)
-    answered = np.setdiff1d(_drawn(guesses), tested)
+    tested, answered = np.flatnonzero(guesses.examples), _answered(guesses)
     x, y = equal_earth(guesses.centroids).T
     order = tested[np.argsort(-guesses.examples[tested], kind="stable")]
     axes.scatter(
@@ -222,6 +221,11 @@ def _drawn(guesses: _Guesses) -> np.ndarray:
     return np.unique([*np.flatnonzero(guesses.examples), *(arc.predicted for arc in guesses.arcs)]).astype(int)
 
 
+def _answered(guesses: _Guesses) -> np.ndarray:
+    """Returns the countries that have a circle and no test example."""
+    return np.setdiff1d(_drawn(guesses), np.flatnonzero(guesses.examples))
+
+
 def _within(own: tuple, box: tuple) -> bool:
     return box[0] < own[0] and own[2] < box[1] and box[2] < own[1] and own[3] < box[3]
 
@@ -231,15 +235,19 @@ def _overlap(one: tuple, other: tuple) -> bool:
 
 
 def _legend(figure: Figure, guesses: _Guesses) -> None:
-    """Says what areas, colours and widths stand for."""
-    most, handles = int(guesses.examples.max()), []
-    for count in dict.fromkeys((max(1, most // 10), most)):
+    """Says what the smallest and the largest area and width stand for, and what colours do."""
+    tested = guesses.examples[guesses.examples > 0]
+    least, most = int(tested.min()), int(tested.max())
+    circles = [(GREY, count, _counted(count, "test example")) for count in dict.fromkeys((least, most))]
+    circles += [("white", 0, "answered only")] if len(_answered(guesses)) else []
+    handles = []
+    for colour, count, label in circles:
         size = float(_circle_area(np.array(count), most)) ** 0.5
-        look = dict(marker="o", markersize=size, markerfacecolor="white", markeredgecolor="black", linestyle="")
-        handles.append(Line2D([], [], **look, label=_counted(count, "test example")))
+        look = dict(marker="o", markersize=size, markerfacecolor=colour, markeredgecolor="black", linestyle="")
+        handles.append(Line2D([], [], **look, label=label))
     if guesses.arcs:
         largest = guesses.arcs[0].count
-        for count in dict.fromkeys((max(1, largest // 10), largest)):
+        for count in dict.fromkeys((guesses.arcs[-1].count, largest)):
             width = _arc_width(count, largest)
             look = dict(color=VERMILION, alpha=0.55, linewidth=width)
             handles.append(Line2D([], [], **look, label=_counted(count, "mistake")))
@@ -247,7 +255,7 @@ def _legend(figure: Figure, guesses: _Guesses) -> None:
         ScalarMappable(Normalize(0, 100), _COLOURS), ax=figure.axes, location="bottom", shrink=0.4, aspect=40, pad=0.01
     )
     bar.set_label("recognized (%)")
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, frameon=False, borderpad=0.8)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=9, frameon=False, borderpad=0.8)
 
 
 def _counted(count: int, what: str) -> str:

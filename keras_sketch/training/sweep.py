@@ -44,7 +44,7 @@ class Setting(TrialSetting):
         """Returns the values as one reads them."""
         return (
             f"{self.optimizer}, learning rate {self.learning_rate:g}, decay {self.decay:g}, "
-            f"batch {self.batch_size}, {self.epochs} epochs"
+            f"batch {self.batch_size}, {self.epochs} epoch{'s' if self.epochs > 1 else ''}"
         )
 
 

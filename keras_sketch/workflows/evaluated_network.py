@@ -214,5 +214,9 @@ def _leaked(network: EvaluatedNetwork, data: OpenDataset, data_dir: str | None) 
     both = zip(test["id"], test["group"], strict=True)
     leaked = sum(example in ids or group in groups for example, group in both)
     if leaked:
-        print(f"{leaked:,} test examples, or siblings of theirs, were trained on: figures on them will be too good.")
+        itself = sum(example in ids for example in test["id"])
+        print(
+            f"Of {len(test['id']):,} test examples {itself:,} were trained on themselves, and siblings of "
+            f"{leaked - itself:,} others: figures on them will be too good."
+        )
     return {"test": leaked}

@@ -41,4 +41,7 @@ def prepare(
     for name, leaked in builder.info.metadata.get("leaked", {}).items():
         if int(leaked):
             total = builder.info.splits[name].num_examples
-            print(f"{leaked} of {total} {name} examples have a sibling in training: figures on them will be too good.")
+            have, them = ("has", "it") if int(leaked) == 1 else ("have", "them")
+            print(
+                f"{leaked} of {total} {name} examples {have} a sibling in training: figures on {them} will be too good."
+            )

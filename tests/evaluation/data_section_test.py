@@ -28,6 +28,13 @@ def test_leaks_are_said_also_where_there_are_none():
     assert "No validation example has a sibling of the same group in training." in text
     assert text.count("sibling") == 2
     assert "sibling" not in data_section(DataSummary("own", splits), NAMES)
+    text = data_section(DataSummary("own", {"train": 9, "test": 20}, leaked={"test": 1}), NAMES)
+    assert "1 of 20 test examples (5.00 %) has a sibling" in text and "so that it is easier" in text
+
+
+def test_an_evaluation_says_that_its_examples_were_trained_on():
+    text = data_section(DataSummary("own", {"test": 20}, leaked={"test": 13}), NAMES)
+    assert "13 of 20 test examples (65.00 %) were trained on, or have siblings of the same group that were" in text
 
 
 def test_what_was_left_out_by_choice():

@@ -68,7 +68,7 @@ def test_classes_that_only_one_split_trains_and_tests_have_a_row_without_them():
     assert both[5].startswith("66.67 %") and "; 3 examples" in both[5]
     assert "(Japan is 25 % of the leaking one, 0 % of the clean one)" in leak_notes([LEAKING, place])[1]
     note = leak_notes([place])[0]
-    assert "1 of 2 tested classes, with 3 examples, have no training example" in note and "(France)" in note
+    assert "1 of 2 tested classes, with 3 examples, has no training example" in note and "(France)" in note
     assert "Top-1 on the others: 66.67 %" in note
 
 
@@ -87,7 +87,9 @@ def test_what_else_differs_is_said_unless_there_is_a_run_that_differs_in_nothing
     seed = ran("seed", "place", [1, 0, 1], seed=1, batch_size=8)
     (pair,) = leak_pairs([seed, LEAKING])
     assert pair.differences == ("batch_size", "seed")
-    assert "differ in batch_size, seed too" in leak_notes([seed, LEAKING])[1]
+    assert all(row[-3:] == ["", "", "differ in more"] for row in leak_table([seed, LEAKING]).rows)
+    note = leak_notes([seed, LEAKING])[1]
+    assert "differ in batch_size, seed too" in note and "points wide" not in note
     assert [pair.clean.name for pair in leak_pairs([seed, LEAKING, CLEAN])] == ["places"]
 
 

@@ -95,6 +95,7 @@ def test_classes_without_a_test_example_are_named(tmp_path):
     assert "2 of 4 (class\\|2, class\\|3)" in text
     assert "1 of them were predicted, for 1 examples" in text
     assert "3 test examples of 2 classes, out of 4 that" in text
+    assert 'Always answering "class\\|0" would be right for 66.67 %.' in text
     shown = [row[0].strip() for row in rows_of(text.split("## Classes")[1].split("The most")[0]) if len(row) == 5]
     assert set(shown[2:]) == {"class\\|0", "class\\|1"}
 

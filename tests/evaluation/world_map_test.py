@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from keras_sketch.curation.countries import countries
-from keras_sketch.evaluation.figures import VERMILION
-from keras_sketch.evaluation.world_map import _frequent, draw_world_map
+from keras_sketch.evaluation.figures import VERMILION, new_figure
+from keras_sketch.evaluation.world_map import _frequent, _Guesses, _legend, draw_world_map
 
 KNOWN = [country for country in countries() if np.isfinite(country.latitude)]
 
@@ -63,3 +63,12 @@ def test_of_equally_frequent_pairs_all_or_none():
     counts[:3, 3:6] = 2
     assert len(_frequent(counts)) == 9
     assert len(_frequent(np.ones((5, 5), int))) == 20
+
+
+def test_the_legend_names_counts_that_occur_and_circles_without_examples():
+    counts = np.array([[45, 0, 0, 0], [0, 3, 0, 2], [4, 0, 1, 0], [0, 0, 0, 0]])
+    figure, examples = new_figure(8, 4), counts.sum(axis=1)
+    figure.add_subplot()
+    _legend(figure, _Guesses("abcd", np.zeros((4, 2)), examples, examples / 45, _frequent(counts)))
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert said == ["5 test examples", "45 test examples", "answered only", "2 mistakes", "4 mistakes"]

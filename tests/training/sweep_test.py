@@ -97,3 +97,4 @@ def test_names_differ_where_settings_do():
     changes = [{}, {"learning_rate": 1.0000001e-3}, {"decay": 1e-9}, {"batch_size": 33}, {"epochs": 5}]
     names = {dataclasses.replace(setting, **change).name for change in changes}
     assert len(names) == len(changes)
+    assert dataclasses.replace(setting, epochs=1).describe().endswith("batch 32, 1 epoch")

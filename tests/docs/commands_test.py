@@ -90,7 +90,7 @@ def run(command, monkeypatch):
     if "geoguessr" in arguments:
         arguments += ["--config", "all"]
         if "--split" not in arguments:
-            arguments += ["--split", "view-60-20-20" if arguments[0] == "tune" else "place-60-20-20"]
+            arguments += ["--split", "place-60-20-20"]
     monkeypatch.setattr(sys, "argv", [words[0], *arguments])
     (cli.train_main if front_door else cli.main)()
 
@@ -105,7 +105,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
             run(command, monkeypatch)
     assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
         *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
-        *("imagenet_sketch", "geoguessr", "geoguessr-view", "tune-geoguessr-paper-random"),
+        *("imagenet_sketch", "geoguessr", "geoguessr-view"),
     }
     assert (home / "served" / "saved_model.pb").is_file()
     names = {}

@@ -27,7 +27,9 @@ def model(name, build_small):
     return build_small(name)
 
 
-@pytest.mark.parametrize("name", [*APPLICATIONS, pytest.param("efficientnet_v2_s", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.parametrize(
+    "name", [*APPLICATIONS, pytest.param("efficientnet_v2_s", marks=pytest.mark.slow)], indirect=True
+)
 def test_features_are_those_of_keras_for_its_own_preprocessing(name, model, small_pixels):
     pixels = small_pixels(name).astype("float32")
     function = BACKBONES[name].load()

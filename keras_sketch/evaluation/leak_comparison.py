@@ -17,6 +17,8 @@ from keras_sketch.evaluation.markdown import percent, percent_range, points, poi
 
 _SAME = ("model", "dataset", "config", "classes", "per_class")
 _OF_NO_MATTER = ("name", "summary", "split", "published")
+# A split that trains on fewer examples has a smaller batch where the recipe's is larger than all of them.
+_MINOR = {"batch_size", "seed"}
 _NAMED = 12
 _OTHER_MIX = 0.2  # share of the examples that would have to be of another class for the same mix
 
@@ -34,6 +36,11 @@ class LeakPair:
     leaking: ComparedRun
     clean: ComparedRun
     differences: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether they differ in nothing else that matters."""
+        return set(self.differences) <= _MINOR
 
 
 def leak_pairs(runs: Sequence[ComparedRun]) -> list[LeakPair]:
@@ -65,7 +72,7 @@ def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
 
     Top-1 of all test examples; where the two splits do not test and train the same classes, of those that both do;
     where they test the same ones, the recall averaged over them, which does not depend on how many examples each has.
-    Of runs that differ in more than the split only the figures are shown.
+    Of runs that differ in more than the split, batch and seed apart, only the figures are shown.
     """
     rows = []
     for pair in leak_pairs(runs):
@@ -78,7 +85,7 @@ def leak_table(runs: Sequence[ComparedRun]) -> Table | None:
             compared.append(_recalls(pair))
         for which, (added, interval), *figures in compared:
             verdict = "higher" if interval[0] > 0 else "lower" if interval[1] < 0 else "not told apart"
-            told = ["", "", "differ in more"] if pair.differences else [points(added), points_range(interval), verdict]
+            told = [points(added), points_range(interval), verdict] if pair.comparable else ["", "", "differ in more"]
             rows.append([*names, which, *figures, *told])
     if not rows:
         return None
@@ -143,8 +150,9 @@ def leak_notes(runs: Sequence[ComparedRun]) -> list[str]:
             f"{names}: {scores['leaked']:,} of {scores['num_examples']:,} test examples {have} a sibling in training."
         )
         if pair.differences:
-            text += f" They differ in {', '.join(pair.differences)} too, so what the leak adds cannot be told."
-        else:
+            text += f" They differ in {', '.join(pair.differences)} too"
+            text += "." if pair.comparable else ", so what the leak adds cannot be told."
+        if pair.comparable:
             text += wide(difference(_accuracy(pair.clean), _accuracy(pair.leaking))[1]) + _mix(pair)
         said.append(text)
     return said + [_untrained(run) for run in runs if run.scores.get("untrained")]

@@ -87,9 +87,13 @@ def test_what_else_differs_is_said_unless_there_is_a_run_that_differs_in_nothing
     seed = ran("seed", "place", [1, 0, 1], seed=1, batch_size=8)
     (pair,) = leak_pairs([seed, LEAKING])
     assert pair.differences == ("batch_size", "seed")
-    assert all(row[-3:] == ["", "", "differ in more"] for row in leak_table([seed, LEAKING]).rows)
+    assert all(row[-1] != "differ in more" for row in leak_table([seed, LEAKING]).rows)
     note = leak_notes([seed, LEAKING])[1]
-    assert "differ in batch_size, seed too" in note and "points wide" not in note
+    assert "differ in batch_size, seed too. The interval" in note and "points wide" in note
+    loss = ran("loss", "place", [1, 0, 1], loss="haversine")
+    assert all(row[-3:] == ["", "", "differ in more"] for row in leak_table([loss, LEAKING]).rows)
+    note = leak_notes([loss, LEAKING])[1]
+    assert "differ in loss too, so what the leak adds cannot be told" in note and "points wide" not in note
     assert [pair.clean.name for pair in leak_pairs([seed, LEAKING, CLEAN])] == ["places"]
 
 

@@ -14,7 +14,7 @@ from keras_sketch.models import BACKBONES, blocks, train_from
 
 # Each has a smaller sibling in the table.
 LARGE = {
-    *("mobilenet", "mobilenet_v3_large", "vgg19"),
+    *("efficientnet_v2_b0", "mobilenet", "mobilenet_v3_large", "vgg19"),
     *("convnext_base", "convnext_large", "convnext_xlarge", "densenet201", "inception_resnet_v2", "nasnet_large"),
     *(f"efficientnet_b{size}" for size in range(1, 8)),
     *(f"efficientnet_v2_{size}" for size in ("b1", "b2", "b3", "s", "m", "l")),

@@ -235,7 +235,9 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "file", "function", "module", "arguments"),
     [
-        ("densenet121", "densenet121_imagenet_top", "DenseNet121", "densenet", {}),
+        pytest.param(
+            *("densenet121", "densenet121_imagenet_top", "DenseNet121", "densenet", {}), marks=pytest.mark.slow
+        ),
         ("resnet50", "resnet50_pruned_int8_imagenet_notop", "ResNet50", "resnet", {}),
         ("mobilenet_v2", "mobilenet_v2_1.0_224_imagenet_notop", "MobileNetV2", "mobilenet_v2", {}),
         ("mobilenet_025", "mobilenet_0.25_224_imagenet_top", "MobileNet", "mobilenet", {"alpha": 0.25}),

@@ -130,6 +130,7 @@ def test_a_run_from_before_parameters_were_stored(copy):
     assert evaluate(str(copy), vote="crops")["parameters"] == count
 
 
+@pytest.mark.slow
 def test_images_that_are_not_square_and_smaller_than_the_input(tmp_path):
     random = np.random.default_rng(0)
     for name, colour in {"dark": 60, "light": 200}.items():

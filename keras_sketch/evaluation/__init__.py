@@ -19,7 +19,7 @@
 | `leak_comparison`, `distance_comparison` | what a leak is worth, and distances, of several runs |
 | `before_after`, `shared_answers` | networks before and after fine-tuning, on test examples that they share |
 | `learning_rate_picture` | the curve of a search for a learning rate |
-| `sweep_pictures`, `parallel_coordinates`, `marginals`, `value_axis` | the pictures of a search |
+| `sweep_pictures`, `parallel_coordinates`, `marginals`, `search_trials`, `value_axis` | the pictures of a search |
 | `sweep_report` | a search: `tuning.csv` and its report |
 | `figures`, `tiles`, `markdown` | what the pictures and the reports share |
 """

@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import rankdata
 
-from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation.figures import BLUE, GREY, VERMILION, new_figure, save_figure
+from keras_sketch.evaluation.search_trials import SearchTrials
 from keras_sketch.evaluation.value_axis import ValueAxis
 
 _GROUPS = 5
 
 
-def draw_marginals(
-    path: str | os.PathLike,
-    values: Mapping[str, ValueAxis],
-    scores: Sequence[float],
-    score_name: str,
-    best: int,
-) -> None:
+def draw_marginals(path: str | os.PathLike, trials: SearchTrials) -> None:
     """Draws the score against each value: a point a trial, medians, and the rank correlation.
 
-    The medians are of the trials with one value, or of fifths of them where the values were drawn from a range.
+    The medians are of the trials with one value, or of fifths of them where the values were drawn from a range. A trial
+    that failed is a cross at the bottom.
 
     Args:
         path: The PNG; replaced in one step.
-        values: By the name to show, an axis with the trials' values.
-        scores: Of the trials, higher is better; NaN where training failed, which is a cross at the bottom.
-        score_name: What the vertical axis is called.
-        best: The place of the trial to point out.
+        trials: What was tried, and what it gave.
 
     Raises:
-        BadDataError: No score is finite.
         OSError: The file cannot be written.
     """
-    scores = np.array(scores, float)
-    finite = np.isfinite(scores)
-    if not finite.any():
-        raise BadDataError("There are no scores to draw: every trial failed.")
+    values, scores, finite = trials.values, trials.scores, trials.finite
     figure = new_figure(max(6.4, 3.1 * len(values)), 3.9)
     low, high = scores[finite].min(), scores[finite].max()
     room = 0.08 * (high - low) or 1.0
     for position, (name, axis) in enumerate(values.items(), start=1):
         axes = figure.add_subplot(1, len(values), position)
-        _draw(axes, axis, scores, best)
+        _draw(axes, axis, scores, trials.best)
         correlation = rank_correlation(axis.places[finite], scores[finite])
         axes.set_title("" if correlation is None else f"ρ = {correlation:+.2f}".replace("-", "−"), fontsize=10)
         axes.set_xlabel(name)
@@ -56,7 +43,7 @@ def draw_marginals(
         if not finite.all():
             axes.plot(axis.places[~finite], np.full((~finite).sum(), low - 1.5 * room), "x", color=GREY, label="failed")
         if position == 1:
-            axes.set_ylabel(score_name)
+            axes.set_ylabel(trials.score_name)
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
         else:
             axes.set_yticklabels([])

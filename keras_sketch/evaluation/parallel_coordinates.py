@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from keras_sketch.errors import BadDataError
 from keras_sketch.evaluation.figures import GREY, VERMILION, new_figure, save_figure
+from keras_sketch.evaluation.search_trials import SearchTrials
 from keras_sketch.evaluation.value_axis import ValueAxis
 
 _COLOURS = colormaps["viridis_r"]
@@ -21,30 +21,19 @@ _STEPS = np.linspace(0, 1, 40)
 _EASE = _STEPS**2 * (3 - 2 * _STEPS)
 
 
-def draw_parallel_coordinates(
-    path: str | os.PathLike,
-    values: Mapping[str, ValueAxis],
-    scores: Sequence[float],
-    score_name: str,
-    best: int,
-) -> None:
+def draw_parallel_coordinates(path: str | os.PathLike, trials: SearchTrials) -> None:
     """Draws an axis for each value and one for the score, and a line for each trial; the best one is thick.
+
+    The lines of failed trials end below the axis.
 
     Args:
         path: The PNG; replaced in one step.
-        values: By the name to show, an axis with the trials' values.
-        scores: Of the trials, higher is better; NaN where training failed: their lines end below the axis.
-        score_name: What the last axis is called.
-        best: The place of the trial to point out.
+        trials: What was tried, and what it gave.
 
     Raises:
-        BadDataError: No score is finite.
         OSError: The file cannot be written.
     """
-    scores = np.array(scores, float)
-    finite = np.isfinite(scores)
-    if not finite.any():
-        raise BadDataError("There are no scores to draw: every trial failed.")
+    values, scores, finite = trials.values, trials.scores, trials.finite
     score_axis = ValueAxis(scores[finite])
     ends = np.full(len(scores), _FAILED)
     ends[finite] = score_axis.places
@@ -55,22 +44,22 @@ def draw_parallel_coordinates(
     for trial in np.argsort(np.where(finite, scores, -np.inf)):
         colour = _COLOURS(norm(scores[trial])) if finite[trial] else GREY
         style = {"color": colour, "linewidth": 1.3, "alpha": 0.85, "linestyle": "-" if finite[trial] else ":"}
-        if trial == best:
+        if trial == trials.best:
             style |= {"color": VERMILION, "linewidth": 3.5, "alpha": 1.0}
         axes.plot(*_curve(heights[:, trial]), **style)
     for place, column in enumerate([*values.values(), score_axis]):
         _draw_axis(axes, place, column.ticks)
     if not finite.all():
         axes.text(len(values) + 0.03, _FAILED, "failed", va="center", fontsize=9, color=GREY)
-    axes.set_xticks(range(len(heights)), [*values, score_name], fontsize=10)
+    axes.set_xticks(range(len(heights)), [*values, trials.score_name], fontsize=10)
     axes.set_xlim(-0.25, len(heights) - 0.65)
     axes.set_ylim(-0.04 if finite.all() else -0.13, 1.04)
     axes.set_yticks([])
     axes.tick_params(length=0, pad=8)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=axes, shrink=0.75, pad=0.01)
-    bar.set_label(score_name)
-    bar.ax.plot([], [], color=VERMILION, linewidth=3.5, label=f"best trial: {scores[best]:.4g}")
+    bar.set_label(trials.score_name)
+    bar.ax.plot([], [], color=VERMILION, linewidth=3.5, label=f"best trial: {scores[trials.best]:.4g}")
     figure.legend(*bar.ax.get_legend_handles_labels(), loc="outside upper center", frameon=False)
     save_figure(figure, path)
 

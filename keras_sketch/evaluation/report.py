@@ -79,21 +79,13 @@ def write_report(
         OSError: A file cannot be written.
     """
     folder, labels, predicted = Path(folder), np.asarray(labels), np.asarray(predicted)
-    if not len(labels) == len(predicted) == scores["num_examples"]:
-        raise BadDataError(
-            f"{len(labels)} labels, {len(predicted)} predictions and the scores of {scores['num_examples']} examples "
-            "do not belong together."
-        )
+    _check_same_examples(labels, predicted, scores)
     by_class, shown = class_scores(labels, predicted, len(class_names)), display_names(class_names)
     shown_by_name = dict(zip(class_names, shown, strict=True))
     write_classes(folder / "classes.csv", by_class, class_names, data.class_counts)
     parts = [
         f"# {escape(title)}",
-        _headline(scores, by_class.support, shown),
-        score_section(scores, published, len(class_names)),
-        untrained_section(scores, shown_by_name),
-        sibling_section(scores),
-        vote_section(scores),
+        *_figures(scores, published, by_class.support, shown_by_name),
         geography_section(scores, labels, predicted, class_names),
         _picture(folder, "world_map.png"),
         stage_section(history, published),
@@ -105,13 +97,31 @@ def write_report(
         ink_section(scores),
         *(group_table(name, values, labels, predicted) for name, values in (facts or {}).items()),
         *(_picture(folder, name) for name in ("mistakes.png", "samples.png", "augmentation.png", "gradcam.png")),
-        faithfulness_note(scores),
-        data_section(data, shown),
-        _picture(folder, "classes.png"),
-        _recipe(recipe),
+        *(faithfulness_note(scores), data_section(data, shown), _picture(folder, "classes.png"), _recipe(recipe)),
     ]
     with atomic_write(folder / "report.md") as stream:
         stream.write("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _check_same_examples(labels: np.ndarray, predicted: np.ndarray, scores: Mapping) -> None:
+    if not len(labels) == len(predicted) == scores["num_examples"]:
+        raise BadDataError(
+            f"{len(labels)} labels, {len(predicted)} predictions and the scores of {scores['num_examples']} examples "
+            "do not belong together."
+        )
+
+
+def _figures(
+    scores: Mapping, published: Sequence[Published], support: np.ndarray, shown: Mapping[str, str]
+) -> list[str]:
+    """Returns the parts about the figures of all examples together, and what makes them easier or harder."""
+    return [
+        _headline(scores, support, list(shown.values())),
+        score_section(scores, published, len(shown)),
+        untrained_section(scores, shown),
+        sibling_section(scores),
+        vote_section(scores),
+    ]
 
 
 def _headline(scores: Mapping, support: np.ndarray, shown: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_sketch.curation.countries import country_centroids
@@ -67,11 +68,7 @@ def fit_recipe(
     check_recipe(recipe)
     with StopRequest() as stop, scope(strategy), _settings_put_back(model) as own:
         recorder = Recorder(model, folder, train.steps(recipe.batch_size), recipe.patience, labels, stop)
-        stored, stage_end = recorder.resume(), 0
-        if stored is not None:
-            print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
-        elif (folder / "history.csv").exists():
-            print("The run was stopped before its first checkpoint: starting again.", flush=True)
+        stored, stage_end = _resume(recorder), 0
         for stage in recipe.stages:
             stage_start, stage_end = stage_end, stage_end + stage.epochs
             if recorder.finished or recorder.place.epoch >= stage_end:
@@ -91,6 +88,16 @@ def fit_recipe(
         if recorder.best is not None:
             model.set_weights(recorder.best)
     return recorder.rows
+
+
+def _resume(recorder: Recorder) -> dict[str, np.ndarray] | None:
+    """Returns the arrays of the newest checkpoint, if any, and says where the run goes on."""
+    stored = recorder.resume()
+    if stored is not None:
+        print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
+    elif (recorder.folder / "history.csv").exists():
+        print("The run was stopped before its first checkpoint: starting again.", flush=True)
+    return stored
 
 
 def compile_stage(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_sketch.training.random_search import Draw, RandomSearch, Range, Values
 from keras_sketch.training.trial_ledger import Ledger
 from keras_sketch.workflows.search_outcome import write_report
@@ -29,6 +31,7 @@ def write_random_outcome(outcome: Outcome, ledger: Ledger, command: str) -> None
     """
     from keras_sketch.evaluation.marginals import chance_correlation, draw_marginals
     from keras_sketch.evaluation.parallel_coordinates import draw_parallel_coordinates
+    from keras_sketch.evaluation.search_trials import SearchTrials
     from keras_sketch.evaluation.value_axis import ValueAxis
 
     draws, best = list(outcome.trials), outcome.best
@@ -37,13 +40,13 @@ def write_random_outcome(outcome: Outcome, ledger: Ledger, command: str) -> None
         name: ValueAxis([getattr(draw, field) for draw in draws], name in _LOGARITHMIC, _listed(ledger.plan, field))
         for field, name in names.items()
     }
-    scores = [100 * trial.best["val_top1"] for trial in outcome.trials.values()]
-    place = draws.index(best)
-    for draw_picture, file in ((draw_parallel_coordinates, "parallel.png"), (draw_marginals, "marginals.png")):
-        draw_picture(ledger.folder / file, axes, scores, _SCORE, place)
+    scores = np.array([100 * trial.best["val_top1"] for trial in outcome.trials.values()])
+    trials = SearchTrials(axes, scores, _SCORE, draws.index(best))
+    draw_parallel_coordinates(ledger.folder / "parallel.png", trials)
+    draw_marginals(ledger.folder / "marginals.png", trials)
     found = {name: f"{getattr(best, field):g}" for field, name in names.items()}
     found |= {"epochs in a trial": best.epochs, "epochs": outcome.recipe.stages[-1].epochs}
-    chance = chance_correlation(sum(map(math.isfinite, scores)))
+    chance = chance_correlation(int(trials.finite.sum()))
     write_report(outcome, ledger, command, "Random search", found, _notes(outcome, ledger, chance))
 
 

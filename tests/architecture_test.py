@@ -18,7 +18,7 @@ LAYERS = [
     {"errors", "files"},
     {"recipes", "drawing", "curation"},
     {"data", "models", "losses", "metrics"},
-    {"training", "evaluation", "explain", "exporting"},
+    {"training", "evaluation", "explain", "exporting", "local_features"},
     {"workflows"},
     {"cli"},
     {"train.py"},

@@ -236,6 +236,11 @@ class ImageSplit:
         return np.asarray(self.facts(["label"])["label"], "int64")
 
     @functools.cached_property
+    def groups(self) -> list[str]:
+        """What each example may not be split from, in stored order."""
+        return self.facts(["group"])["group"]
+
+    @functools.cached_property
     def _records(self) -> tf.data.Dataset:
         return self.builder.as_dataset(
             split=self.name,

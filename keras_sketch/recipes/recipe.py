@@ -64,15 +64,20 @@ class Stage:
         learning_rate: The rate, or the highest one of a schedule.
         optimizer: `"adam"`, `"adamw"`, `"fastai_adam"` (fast.ai's settings of AdamW), `"rmsprop"` or `"sgd"`
             (Nesterov, momentum 0.9).
-        schedule: `"constant"`; `"cosine"`: linear warm-up, then half a cosine down to zero; `"inverse_time"`: the
-            rate divided by 1 + `decay` * step, as the argument `decay` of Keras 2's optimizers did; or `"one_cycle"`:
-            half a cosine up from the rate divided by `start_divisor`, then half a cosine down to a 100,000th of it,
-            `"fastai_adam"`'s momentum going from 0.95 to 0.85 and back (fast.ai's `fit_one_cycle`).
+        schedule: `"constant"`; `"plateau"`: the rate times 0.3 after `plateau` epochs without a better validation loss
+            (training loss where there is no validation), down to `final_rate`; `"cosine"`: linear warm-up, then half a
+            cosine down to zero; `"inverse_time"`: the rate divided by 1 + `decay` * step, as the argument `decay` of
+            Keras 2's optimizers did; or `"one_cycle"`: half a cosine up from the rate divided by `start_divisor`, then
+            half a cosine down to a 100,000th of it, `"fastai_adam"`'s momentum going from 0.95 to 0.85 and back
+            (fast.ai's `fit_one_cycle`).
         warmup: Share of the stage's steps that warm up, 0 to 1; for `"cosine"` and `"one_cycle"`.
         decay: A step; for `"inverse_time"`.
+        plateau: Epochs without a better loss before the rate falls; for `"plateau"`.
+        final_rate: The lowest rate; for `"plateau"`.
         weight_decay: Decoupled decay; kernels only, not biases or normalization.
         train_from: The first block of layers that is trained, those before it being frozen; `"head"`: the head alone;
             `"all"`: everything.
+        frozen: Blocks of layers that are not trained all the same, wherever they are.
         train_norm: Whether frozen blocks' BatchNormalization is trained all the same, its moving statistics included.
         norm_momentum: How much BatchNormalization's moving statistics keep of themselves in a step, 0 to 1; None: as
             the network has it.
@@ -91,8 +96,11 @@ class Stage:
     schedule: str = "constant"
     warmup: float = 0.0
     decay: float = 0.0
+    plateau: int = 2
+    final_rate: float = 0.0
     weight_decay: float = 0.0
     train_from: str = "all"
+    frozen: tuple[str, ...] = ()
     train_norm: bool = False
     norm_momentum: float | None = None
     group_rates: tuple[float, ...] = ()
@@ -136,18 +144,25 @@ class Recipe:
         batch_size: Examples a step, over all devices together.
         augmentation: Random changes of the training images.
         label_smoothing: Share of the target given to the other classes, 0 to 1.
-        loss: `"cross_entropy"`; `"haversine"`: that plus `alpha` times the expected distance to the true country; or
-            `"haversine_smoothing"`: cross entropy with targets that fall off with the distance. The last two are for
-            datasets whose classes are countries.
+        loss: `"cross_entropy"`; `"haversine"`: that plus `alpha` times the expected distance to the true country;
+            `"haversine_smoothing"`: cross entropy with targets that fall off with the distance, both for datasets
+            whose classes are countries; `"binary_cross_entropy"`: each class by itself, the mean over the classes; or
+            `"arcface"` or `"cosface"`: cross entropy of cosines with a margin.
         alpha: Weight of the distance, in Earth radii, in the loss `"haversine"`; at least 0.
         tau: The distance, in km, over which the targets of `"haversine_smoothing"` fall by a factor of e. With all
             countries take a smaller one: at 250 km, 32 % of 250 countries have a target below one half for themselves.
+        margin: What `"arcface"` adds to the angle (in radians) to the true class, or `"cosface"` takes from its cosine.
+        scale: What the cosines of `"arcface"` and `"cosface"` are multiplied by to give logits.
         balance: `"none"`; `"weights"`: each class has the same weight in the loss; or `"sampling"`: each class has the
             same number of examples in an epoch, those of small classes being repeated.
         patience: Epochs without a better validation loss before training stops; None: never.
         weights: None: random; `"imagenet"`; or a weights file.
         head: `"new"`: a random output layer for the dataset's classes; `"pretrained"`: that of the weights, for
             datasets with all of ImageNet's classes in its order.
+        pooling: What makes a row of numbers of the backbone's maps: `"avg"`, `"gem"` (generalized mean, one learnt
+            exponent), `"gem_channels"` (one a channel) or `"attention"`; None: as the network has it.
+        bottleneck: Units of a dense layer with BatchNormalization, ReLU and dropout before the output; 0: none.
+        dropout: Rate before the output layer; None: as the network has it.
         light_on_dark: Whether drawings on light paper are inverted; None: as the model does by itself.
         seed: Of the weights, the order, the augmentation.
         published: The figure to compare with.
@@ -170,10 +185,15 @@ class Recipe:
     loss: str = "cross_entropy"
     alpha: float = 2.5
     tau: float = 250.0
+    margin: float = 0.3
+    scale: float = 30.0
     balance: str = "none"
     patience: int | None = None
     weights: str | None = None
     head: str = "new"
+    pooling: str | None = None
+    bottleneck: int = 0
+    dropout: float | None = None
     light_on_dark: bool | None = None
     seed: int = 0
     published: Published | None = None
@@ -216,7 +236,7 @@ class Recipe:
 
     def from_scratch(self) -> Recipe:
         """Returns the recipe for random weights: every stage trains everything at one rate, and the head is new."""
-        stages = tuple(dataclasses.replace(stage, train_from="all", group_rates=()) for stage in self.stages)
+        stages = tuple(dataclasses.replace(stage, train_from="all", frozen=(), group_rates=()) for stage in self.stages)
         return dataclasses.replace(self, stages=stages, weights=None, head="new")
 
     def to_dict(self) -> dict:
@@ -234,7 +254,8 @@ class Recipe:
                 **values,
                 "classes": tuple(values["classes"]),
                 "stages": tuple(
-                    Stage(**{**stage, "group_rates": tuple(stage.get("group_rates", ()))}) for stage in values["stages"]
+                    Stage(**{**stage, **{name: tuple(stage.get(name, ())) for name in ("group_rates", "frozen")}})
+                    for stage in values["stages"]
                 ),
                 "augmentation": Augmentation(
                     **{

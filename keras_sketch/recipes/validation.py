@@ -9,6 +9,7 @@ from keras_sketch.recipes.recipe import Recipe
 
 _LARGEST = 2**32
 _HEADS = ("new", "pretrained")
+_POOLINGS = ("avg", "gem", "gem_channels", "attention")
 _BALANCES = ("none", "weights", "sampling")
 
 
@@ -33,6 +34,9 @@ def check_recipe(recipe: Recipe) -> None:
         changing = recipe.augmentation.mixup or recipe.augmentation.cutmix or recipe.augmentation.policy
         allowed = "0 with mixup, cutmix or a policy, which make another picture of an image at every step"
         _check("feature_views", allowed, stage.feature_views, not (stage.feature_views and changing))
+        _check("plateau", "at least 1 epoch", stage.plateau, stage.plateau >= 1)
+        lowest = stage.final_rate
+        _check("final_rate", "at least 0, and not above the rate", lowest, 0 <= lowest <= rate)
         divisor = stage.start_divisor
         _check("start_divisor", "a number of at least 1", divisor, math.isfinite(divisor) and divisor >= 1)
     for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():
@@ -46,6 +50,14 @@ def check_recipe(recipe: Recipe) -> None:
     alpha = recipe.alpha
     _check("alpha", "a number of at least 0", alpha, math.isfinite(alpha) and alpha >= 0)
     _check("tau", "a positive number of km", recipe.tau, _positive(recipe.tau))
+    _check("margin", "a number of at least 0", recipe.margin, math.isfinite(recipe.margin) and recipe.margin >= 0)
+    _check("scale", "a positive number", recipe.scale, _positive(recipe.scale))
+    known = recipe.pooling is None or recipe.pooling in _POOLINGS
+    _check("pooling", f"one of {', '.join(_POOLINGS)}, or left out", recipe.pooling, known)
+    units = recipe.bottleneck
+    _check("bottleneck", "a number of units, or 0 for none", units, isinstance(units, int) and 0 <= units < _LARGEST)
+    rate = recipe.dropout
+    _check("dropout", "at least 0 and below 1", rate, rate is None or 0 <= rate < 1)
     _check("balance", f"one of {', '.join(_BALANCES)}", recipe.balance, recipe.balance in _BALANCES)
     several = not recipe.classes or len(set(recipe.classes)) > 1
     _check("classes", "at least two names", ", ".join(recipe.classes), several)

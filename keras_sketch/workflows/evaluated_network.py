@@ -185,7 +185,7 @@ def open_test_data(network: EvaluatedNetwork, dataset: str, options: EvaluationO
     chosen["classes"] = split_names(options.get("classes") or ())
     data = open_dataset(dataset, **chosen, image_size=network.image_size, resize=network.recipe.resize)
     places = match_classes(network.class_names, data.info.class_names)
-    check_all_known(places, data.info.class_names, data.splits["test"].facts(["label"])["label"], dataset)
+    check_all_known(places, data.info.class_names, data.splits["test"].labels, dataset)
     tell_matches(network.class_names, data.info.class_names, places)
     relabelled = relabelled_test(data, network.class_names, places, network.channels)
     leaked = _leaked(network, relabelled, options.get("data_dir"))

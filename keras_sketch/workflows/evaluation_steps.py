@@ -41,7 +41,7 @@ def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, h
 
     test, recipe = data.splits["test"], run.recipe()
     predictions = predict_split(model, test, data.info.class_names, recipe.batch_size)
-    groups = test.facts(["group"])["group"]
+    groups = test.groups
     metrics = classification_scores(predictions.labels, predictions.probabilities, groups)
     metrics |= _about_errors(predictions, groups, _ink(test, recipe.batch_size)) | _parameters(model, recipe)
     metrics["intervals"] |= _add_distances(metrics, predictions, groups)
@@ -101,7 +101,7 @@ def _about_split(data: OpenDataset, predictions: Predictions, groups: Sequence[s
     counts = np.bincount(train.labels, minlength=len(predictions.class_names))
     found = {"untrained": untrained_scores(labels, predicted, predictions.class_names, counts, groups)}
     if data.info.leaked.get("test"):
-        found["siblings"] = sibling_scores(labels == predicted, groups, train.facts(["group"])["group"])
+        found["siblings"] = sibling_scores(labels == predicted, groups, train.groups)
     return {name: scores for name, scores in found.items() if scores}
 
 
@@ -118,7 +118,7 @@ def predict_split(model: keras.Model, split: ImageSplit, class_names: Sequence[s
     from keras_sketch.evaluation.predictions import Predictions
 
     logits = model.predict(split.evaluation(batch_size), verbose=0)
-    facts, groups = split.facts(), split.facts(["group"])["group"]
+    facts, groups = split.facts(), split.groups
     labels, ids = facts.pop("label"), facts.pop("id")
     if len(set(groups)) < len(groups):
         facts["group"] = groups
@@ -136,7 +136,7 @@ def vote_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, vote:
     if single.ids != list(test.facts(["id"])["id"]):
         raise RunFolderError(f"{run.path / 'predictions.csv'} is of other examples: evaluate once without --vote.")
     voted = predict_by_vote(model, test, data.info.class_names, run.recipe().batch_size, by_heat=vote == "cam")
-    scores = classification_scores(voted.labels, voted.probabilities, test.facts(["group"])["group"])
+    scores = classification_scores(voted.labels, voted.probabilities, test.groups)
     paired = paired_difference(single.predicted == single.labels, voted.predicted == voted.labels)
     difference = {"top1": paired.difference, "interval": paired.interval, "gained": paired.gained, "lost": paired.lost}
     metrics["votes"] = metrics.get("votes", {}) | {vote: {**scores, "difference": difference}}
@@ -178,10 +178,7 @@ def _write_report(
     from keras_sketch.training.history import read_history
 
     recipe, info, history = run.recipe(), data.info, run.path / "history.csv"
-    counts = {
-        name: np.bincount(split.facts(["label"])["label"], minlength=len(info.class_names))
-        for name, split in data.splits.items()
-    }
+    counts = {name: np.bincount(split.labels, minlength=len(info.class_names)) for name, split in data.splits.items()}
     write_report(
         run.path,
         title=_title(run, info.provenance["dataset"]),

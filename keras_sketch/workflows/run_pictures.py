@@ -82,7 +82,7 @@ def _write_augmentation(model, train: ImageSplit, recipe: Recipe, names: Sequenc
     from keras_sketch.evaluation.augmentation_picture import draw_augmentation
     from keras_sketch.recipes import Augmentation
 
-    labels = np.asarray(train.facts(["label"])["label"])
+    labels = train.labels
     a_class = -(-_AUGMENTED_IMAGES // len(np.unique(labels)))
     chosen = _spread(_first_of_each_class(labels, a_class), _AUGMENTED_IMAGES)
     inversion = next((layer for layer in model.layers if layer.name == "light_on_dark"), lambda pixels: pixels)

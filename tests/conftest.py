@@ -61,3 +61,27 @@ def run(bars, prepared, tmp_path_factory):
         dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=16, epochs=2, learning_rate=1e-3,
         data_dir=str(prepared), manual_dir=str(bars), output_dir=str(folder),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def landmarks(tmp_path_factory):
+    """A manual folder in GLDv2's layout: three landmarks of 30 photos, stripes of a colour each, and six of none."""
+    import cv2
+
+    folder, random = tmp_path_factory.mktemp("landmarks"), np.random.default_rng(0)
+    lists = {"train.csv": ["id,url,landmark_id"], "recognition_solution_v2.1.csv": ["id,landmarks,Usage"]}
+    for number in range(96):
+        kind, image = number % 3, f"{number % 16:x}{number:015x}"
+        photo = random.integers(0, 60, (48, 64, 3), "uint8")
+        if number < 90:
+            photo[:, :, kind] += np.uint8(150) * (np.arange(64) // (2 + 2 * kind) % 2).astype("uint8")
+            address = f"https://upload.wikimedia.org/wikipedia/commons/0/00/Photo_{number}.jpg"
+            lists["train.csv"].append(f"{image},{address},{(7, 99, 140690)[kind]}")
+        else:
+            lists["recognition_solution_v2.1.csv"].append(f"{image},,Private")
+        place = folder / ("train" if number < 90 else "test") / image[0] / image[1] / image[2]
+        place.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(place / f"{image}.jpg"), photo)
+    for name, lines in lists.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+    return folder

@@ -105,7 +105,12 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
                 if writer.count
             ]
             manifest.check()
+            leaked = sides.leaked()
             manifest.move_to(self.data_dir)
+        self._conclude(manifest, infos, leaked)
+
+    def _conclude(self, manifest: Manifest, infos: Sequence[tfds.core.SplitInfo], leaked: dict[str, int]) -> None:
+        """Says what was left out, and fills in the splits and the metadata."""
         if manifest.bad:
             log.warning(
                 "Left out %d of %d examples as bad; %s in the prepared folder lists them.",
@@ -118,7 +123,7 @@ class GroupSplitBuilder(ChoosingBuilder, skip_registration=True):
                 "oddity of the source costs" if manifest.notes == 1 else "oddities of the source cost",
                 manifest.path.name,
             )
-        self.info.metadata.update(examples_seen=manifest.seen, examples_bad=manifest.bad, leaked=sides.leaked())
+        self.info.metadata.update(examples_seen=manifest.seen, examples_bad=manifest.bad, leaked=leaked)
         self.info.set_splits(tfds.core.SplitDict(infos))
 
     def _manual_dir(self, dl_manager, download_config) -> Path | None:

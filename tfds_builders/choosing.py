@@ -23,6 +23,9 @@ class ChoosingBuilder(FileReaderBuilder, skip_registration=True):
     SPLIT_SCHEMES: ClassVar[dict[str, SplitScheme]]
     """The ways to split, by name; the config's default is the first."""
 
+    RUNS_ON_BEAM: ClassVar[bool] = False
+    """Whether it prepares on Apache Beam where the `DownloadConfig` has Beam's options."""
+
     @classmethod
     def available_classes(cls, config: GroupSplitConfig, manual_dir: Path | None) -> tuple[str, ...]:
         """Lists the classes that a config can be made of.

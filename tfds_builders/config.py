@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
@@ -25,6 +26,9 @@ class GroupSplitConfig(tfds.core.BuilderConfig):
         source: Fingerprint of the manual folder, so that a changed folder is prepared anew; empty for downloads.
     """
 
+    IN_BASE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the base name says already."""
+
     base: str = ""
     classes: tuple[str, ...] | None = None
     per_class: int | None = None
@@ -38,7 +42,7 @@ class GroupSplitConfig(tfds.core.BuilderConfig):
         if self.per_class is not None and self.per_class < 1:
             raise InvalidArgumentError("per_class", "at least 1, or None for all", self.per_class)
         self.base = self.base or self.name
-        inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)} | {"base"}
+        inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)} | {"base"} | self.IN_BASE
         changed = [
             (field.name, getattr(self, field.name))
             for field in dataclasses.fields(self)

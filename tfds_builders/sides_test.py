@@ -46,3 +46,13 @@ def test_what_is_over_the_limit_or_repeated_does_not_count(tmp_path):
     for identity in (trained, tested, tested):
         sides.add(Example(identity, "photo", {}), lambda values: b"")
     assert sides.leaked() == {"test": 1}
+
+
+def test_an_example_can_say_its_split_which_has_nothing_to_do_with_leaks(tmp_path):
+    sides = filled(SplitScheme(train=0.5, test=0.5, by="id"), tmp_path)
+    before = sides.leaked()
+    for number in range(7):
+        sides.add(Example(f"other {number}", "photo 0", {}, split="distractors"), lambda values: b"")
+    assert counts(sides)["distractors"] == 7
+    assert sum(counts(sides).values()) == len(IDS) + 7
+    assert sides.leaked() == before

@@ -7,19 +7,21 @@ twice with an assertion. Here all splits are open at once, a few MiB are held, a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-# With 256 files a split, the largest file of a split of 25 GB is about 100 MB, which is what is sorted in memory.
 _BUCKETS = 256
+# What is sorted in memory at a time; a larger file is spread over 256 again. With 256 files, that of a split of 16 GB.
+_SORTED_BYTES = 64 << 20
 _HEADER = struct.Struct("<16sIII")  # digest of the id, lengths of file, where and record
 
 
@@ -33,6 +35,7 @@ class Example:
         features: The values of the other features: `image` as encoded bytes, `label` as the class's number.
         file: The file that it came from, relative to the source folder; named in the manifest if the id repeats.
         where: Its place in that file, e.g. `"line 12"`.
+        split: The split that it belongs to whatever the scheme says; empty: the scheme decides.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Example:
     features: dict[str, Any]
     file: str = ""
     where: str = ""
+    split: str = ""
 
 
 def make_serializer(features: tfds.features.FeaturesDict) -> Callable[[Mapping[str, Any]], bytes]:
@@ -105,7 +109,7 @@ class SplitWriter:
         count: Number of records added.
     """
 
-    def __init__(self, folder: Path, buffer_bytes: int = 32 << 20):
+    def __init__(self, folder: Path, buffer_bytes: int = 8 << 20):
         """Starts an empty split.
 
         Args:
@@ -148,10 +152,13 @@ class SplitWriter:
         """Yields digest, file, where, record by digest, equal digests in the order in which they were added."""
         for number, entries in enumerate(self._buffers):
             path = self._folder / f"{number}"
-            data = (path.read_bytes() if path.exists() else b"") + b"".join(entries)
-            path.unlink(missing_ok=True)
+            if not path.exists():
+                yield from sorted(_unpack(b"".join(entries)), key=lambda entry: entry[0])
+            else:
+                with path.open("ab") as file:
+                    file.writelines(entries)
+                yield from _sorted_file(path)
             entries.clear()
-            yield from sorted(_unpack(data), key=lambda entry: entry[0])
 
     def write(
         self,
@@ -184,6 +191,29 @@ class SplitWriter:
         return tfds.core.SplitInfo(
             name=template.split, shard_lengths=lengths, num_bytes=self._bytes, filename_template=template
         )
+
+
+def _sorted_file(path: Path, depth: int = 0) -> Iterator[tuple[bytes, str, str, bytes]]:
+    """Yields the entries of a file by digest, and removes it; their digests begin with the same `depth + 1` bytes."""
+    if path.stat().st_size <= _SORTED_BYTES or depth == 15:
+        data = path.read_bytes()
+        path.unlink()
+        yield from sorted(_unpack(data), key=lambda entry: entry[0])
+        return
+    paths: dict[int, Path] = {}
+    with contextlib.ExitStack() as stack:
+        files: dict[int, BinaryIO] = {}
+        entries = stack.enter_context(path.open("rb"))
+        while header := entries.read(_HEADER.size):
+            digest, *lengths = _HEADER.unpack(header)
+            number = digest[depth + 1]
+            if number not in files:
+                paths[number] = path.with_name(f"{path.name}-{number}")
+                files[number] = stack.enter_context(paths[number].open("wb"))
+            files[number].write(header + entries.read(sum(lengths)))
+    path.unlink()
+    for number in sorted(paths):
+        yield from _sorted_file(paths[number], depth + 1)
 
 
 def _unpack(data: bytes) -> Iterator[tuple[bytes, str, str, bytes]]:

@@ -51,6 +51,19 @@ def test_every_record_is_written_once_in_a_mixed_order_that_repeats(tmp_path):
     assert abs(np.corrcoef(places, range(500))[0, 1]) < 0.2
 
 
+def test_files_that_are_large_are_spread_again_and_come_out_alike(tmp_path, monkeypatch):
+    ids = [f"id{number % 900}" for number in range(1000)]
+    orders, repeats = [], [[], []]
+    for name, limit in enumerate((1 << 20, 100)):
+        monkeypatch.setattr("tfds_builders.writing._SORTED_BYTES", limit)
+        (tmp_path / str(name)).mkdir()
+        write(tmp_path / str(name), ids, buffer_bytes=1000, repeats=repeats[name])
+        orders.append(read(tmp_path / str(name)))
+    assert orders[0] == orders[1]
+    assert repeats[0] == repeats[1]
+    assert len(repeats[0]) == 100
+
+
 def test_of_repeated_ids_the_first_stays_and_the_others_are_reported(tmp_path):
     for buffer_bytes, name in ((1 << 20, "held"), (1, "spilled")):
         (tmp_path / name).mkdir()

@@ -31,6 +31,30 @@ def read_images(paths: Sequence[str], preprocessing: Mapping) -> np.ndarray:
     return np.stack([fit_square(_read(Path(path), channels), side, how).numpy() for path in paths])
 
 
+def read_image(path: str, channels: int, longest_side: int) -> np.ndarray:
+    """Reads an image file in its own shape.
+
+    Args:
+        path: A PNG, JPEG, GIF or BMP file.
+        channels: 1 or 3.
+        longest_side: What the longer side is made smaller to, antialiased; a smaller image stays as it is.
+
+    Returns:
+        uint8 `[H, W, channels]`.
+
+    Raises:
+        MissingDataError: The file is not there or cannot be read.
+        BadDataError: It is not an image that TensorFlow decodes; says why.
+    """
+    image = _read(Path(path), channels)
+    height, width = image.shape[:2]
+    scale = longest_side / max(height, width)
+    if scale >= 1:
+        return image.numpy()
+    size = [max(1, round(scale * side)) for side in (height, width)]
+    return tf.saturate_cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8).numpy()
+
+
 def _read(path: Path, channels: int) -> tf.Tensor:
     try:
         contents = path.read_bytes()

@@ -108,6 +108,11 @@ class ImageSplit:
         finish = self._finish(seed, augmentation)
         return batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
+    def examples(self, names: Sequence[str], first: int = 0, every: int = 1) -> tf.data.Dataset:
+        """Returns (image, value of each named feature) one by one, from a place in stored order on, each so many."""
+        chosen = self._records.skip(first).shard(every, 0)
+        return chosen.map(lambda e: (self._image(e["image"]), *(e[name] for name in names)), tf.data.AUTOTUNE)
+
     def training(
         self,
         batch_size: int,

@@ -36,13 +36,18 @@ class RelabelledSplit(ImageSplit):
     @functools.cached_property
     def _records(self) -> tf.data.Dataset:
         places = tf.constant(self.places, tf.int64)
-        return super()._records.map(lambda example: {**example, "label": tf.gather(places, example["label"])})
+
+        def place(label):
+            # Images of no class stay so.
+            return tf.where(label < 0, label, tf.gather(places, tf.maximum(label, 0)))
+
+        return super()._records.map(lambda example: {**example, "label": place(example["label"])})
 
 
 def relabelled_test(
     data: OpenDataset, class_names: Sequence[str], places: Sequence[int], channels: int | None = None
 ) -> OpenDataset:
-    """Returns the test split alone, labelled by a network's classes.
+    """Returns the test split, and images of no class where there are such, labelled by a network's classes.
 
     Args:
         data: The dataset as it is.
@@ -50,14 +55,17 @@ def relabelled_test(
         places: For each of the dataset's classes its place among them; one without a test example may have any.
         channels: What the network takes; 3: grey images are given as RGB. None: as they are.
     """
-    stored = data.splits["test"]
     places, as_rgb = tuple(map(int, places)), channels == 3
-    test = RelabelledSplit(stored.builder, stored.name, stored.side, stored.resize, places, as_rgb)
+    splits = {
+        name: RelabelledSplit(stored.builder, stored.name, stored.side, stored.resize, places, as_rgb)
+        for name, stored in data.splits.items()
+        if name in ("test", "distractors")
+    }
     info = dataclasses.replace(
         data.info,
         class_names=tuple(class_names),
-        num_examples={"test": stored.num_examples},
-        image_shape=(*data.info.image_shape[:2], test.channels),
+        num_examples={name: split.num_examples for name, split in splits.items()},
+        image_shape=(*data.info.image_shape[:2], splits["test"].channels),
         leaked={},
     )
-    return OpenDataset({"test": test}, info)
+    return OpenDataset(splits, info)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from keras_sketch.errors import InvalidArgumentError, KerasSketchError, MissingD
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 
 def list_datasets() -> list[str]:
@@ -41,6 +43,7 @@ def prepare(
     max_bad: float | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
+    beam: str | None = None,
 ) -> tfds.core.DatasetBuilder:
     """Returns the builder of a dataset that is ready to be read, preparing it when it is not.
 
@@ -53,11 +56,12 @@ def prepare(
         max_bad: Largest share of bad examples that is accepted, 0 to 1; None: the dataset's own, 0.01.
         data_dir: Where prepared datasets are kept; None: TFDS's own default.
         manual_dir: A folder with the dataset as published; None: it is downloaded. A changed folder is prepared anew.
+        beam: Options of Apache Beam with commas between them, to prepare with it; None: in this process.
 
     Raises:
-        UnknownNameError: No such dataset, config, class or split scheme.
-        InvalidArgumentError: `per_class` is not positive, or `max_bad` no share.
-        MissingDataError: Files are not there, cannot be downloaded, or cannot be written.
+        UnknownNameError: No such dataset, config, class, split scheme or option of Beam.
+        InvalidArgumentError: `per_class` is not positive, `max_bad` no share, or the dataset does not run on Beam.
+        MissingDataError: Files are not there, cannot be downloaded, or cannot be written; Beam is not installed.
         BadDataError: Too many bad examples.
     """
     name = dataset_named(name)
@@ -68,6 +72,7 @@ def prepare(
     import tfds_builders
 
     builder_class = tfds_builders.BUILDERS[name]
+    beam_options = None if beam is None else _beam_options(beam, name, tfds_builders.BUILDERS)
     manual = None if manual_dir is None else Path(manual_dir).expanduser()
     changes = {"classes": tuple(classes) or None, "per_class": per_class, "split": split, "max_bad": max_bad}
     chosen = builder_class.make_config(
@@ -78,10 +83,22 @@ def prepare(
         builder = builder_class(config=chosen, data_dir=data_dir and os.fspath(data_dir))
         if not builder.is_prepared() and (problem := builder_class.source_problem(chosen, manual)):
             raise problem
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual, beam_options=beam_options)
+        )
     except OSError as error:
         if isinstance(error, KerasSketchError):
             raise
         reason = error.strerror or type(error).__name__
         raise MissingDataError(f"Cannot prepare {name}: {error.filename or data_dir}: {reason}.") from error
     return builder
+
+
+def _beam_options(text: str, name: str, builders: Mapping[str, type]) -> PipelineOptions:
+    """Makes Beam's options for a dataset that can be prepared with it."""
+    from tfds_builders.beam_options import parse_beam_options
+
+    if not builders[name].RUNS_ON_BEAM:
+        able = ", ".join(each for each, builder in builders.items() if builder.RUNS_ON_BEAM)
+        raise InvalidArgumentError("beam", f"left out for {name}: of the datasets, Apache Beam prepares {able}", text)
+    return parse_beam_options(text)

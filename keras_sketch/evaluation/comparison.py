@@ -11,7 +11,7 @@ from keras_sketch.curation.imagenet import display_names
 from keras_sketch.evaluation.intervals import PairedDifference, paired_difference
 from keras_sketch.evaluation.markdown import aligned, escape, percent, percent_range, points, points_range, table
 from keras_sketch.evaluation.predictions import RankedPredictions
-from keras_sketch.evaluation.score_section import SCORE_NAMES, VOTES, check_published
+from keras_sketch.evaluation.score_section import RANKING_NAMES, SCORE_NAMES, VOTES, check_published
 from keras_sketch.recipes.recipe import Published, Recipe
 
 
@@ -147,7 +147,7 @@ def score_table(title: str, keys: Sequence[str], runs: Sequence[ComparedRun]) ->
     several = len(set(letters)) > 1
     header = ["run", *(["test set"] if several else []), "test examples", "classes"]
     for key in keys:
-        header += [SCORE_NAMES.get(key, key), "95 %"]
+        header += [(SCORE_NAMES | RANKING_NAMES).get(key, key), "95 %"]
         if any(key in row.figures for row in sources):
             header += ["published", "difference"]
     rows = []

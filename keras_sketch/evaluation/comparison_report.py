@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_sketch.evaluation.comparison import (
     ComparedRun,
+    Table,
     lettered_test_sets,
     model_table,
     paired_table,
@@ -21,6 +22,7 @@ from keras_sketch.evaluation.distance_comparison import distance_notes, distance
 from keras_sketch.evaluation.leak_comparison import leak_notes, leak_table
 from keras_sketch.evaluation.markdown import escape
 from keras_sketch.evaluation.score_section import not_like_for_like
+from keras_sketch.evaluation.training_comparison import training_table
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes.recipe import Published
 
@@ -33,6 +35,10 @@ _GROUPS = (
     "paired differences do not"
 )
 _DIFFERENCES = "Beside a published figure stands the difference in percentage points, ours minus theirs."
+_DISTRACTORS = (
+    "GAP ranks the answers by confidence. Where a run was tested with distractors, images of none of the classes, they "
+    "stand in its ranking; beside training it is without them."
+)
 _LINKED = ("report.md", "confusion.png", "curves.png", "gradcam.png")
 
 
@@ -53,10 +59,11 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
     folder, sources = Path(folder), published_rows(runs)
     tables = [
         model_table(runs),
-        score_table("Table 2. Top-1 and top-5", ("top1", "top5"), runs),
+        _accuracy(runs, sources),
         score_table(
             "Table 3. Precision, recall and F1, averages over the classes", ("precision", "recall", "f1"), runs
         ),
+        training_table(runs),
         distance_table(runs),
         leak_table(runs),
         paired_table(runs),
@@ -84,6 +91,14 @@ def write_comparison(folder: str | os.PathLike, runs: Sequence[ComparedRun]) -> 
     return "\n\n".join([*(each.plain() for each in tables), *said])
 
 
+def _accuracy(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> Table:
+    """Returns Table 2, with GAP where somebody published it, or where there are distractors."""
+    asked = any("gap" in row.figures for row in sources) or any("num_distractors" in run.scores for run in runs)
+    if asked and all("gap" in run.scores for run in runs):
+        return score_table("Table 2. Top-1, top-5 and GAP", ("top1", "top5", "gap"), runs)
+    return score_table("Table 2. Top-1 and top-5", ("top1", "top5"), runs)
+
+
 def _title(runs: Sequence[ComparedRun]) -> str:
     return f"{len(runs)} runs" if len(runs) > 1 else f"The run {escape(runs[0].name)}"
 
@@ -105,6 +120,8 @@ def notes(runs: Sequence[ComparedRun], sources: Sequence[Published]) -> list[str
         said.append(f"The number of parameters was not stored in {', '.join(old)}: keras-sketch evaluate adds it.")
     grouped = [run.name for run in runs if _in_groups(run.scores)]
     allowed = [f"{_GROUPS} ({', '.join(grouped)})."] if grouped else []
+    if any("num_distractors" in run.scores for run in runs):
+        said.append(_DISTRACTORS)
     about_figures = [_INTERVALS, *allowed, *([_DIFFERENCES] if sources else [])]
     return [*leak_notes(runs), *said, *distance_notes(runs), *about_figures]
 

@@ -9,6 +9,7 @@ from scipy.cluster import hierarchy
 from sklearn.metrics import confusion_matrix
 
 _WALK_STEPS = 3
+_ORDERED_BEST = 500  # classes: of 1,067 the best order of the leaves takes 11 s, and the tree without it 0.8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ def cluster_classes(counts: np.ndarray, num_clusters: int) -> tuple[np.ndarray, 
     staying = mistakes.sum(axis=1).mean() or 1.0
     steps = mistakes + staying * np.eye(len(counts))
     walk = np.linalg.matrix_power(steps / steps.sum(axis=1, keepdims=True), _WALK_STEPS)
-    tree = hierarchy.linkage(np.sqrt(walk), method="ward", optimal_ordering=True)
+    tree = hierarchy.linkage(np.sqrt(walk), method="ward", optimal_ordering=len(counts) <= _ORDERED_BEST)
     order = hierarchy.leaves_list(tree).astype(np.int64)
     groups = hierarchy.fcluster(tree, num_clusters, criterion="maxclust")[order]
     return order, np.concatenate([[0], np.cumsum(groups[1:] != groups[:-1])])

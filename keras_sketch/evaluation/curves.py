@@ -112,9 +112,10 @@ def stage_rows(history: Sequence[Mapping]) -> list[tuple[str, int, int]]:
 
 
 def best_row(history: Sequence[Mapping]) -> int | None:
-    """Returns the row with the lowest validation loss; None where there is no validation."""
+    """Returns the row with the lowest validation loss, of those with the last one's frozen blocks; None without one."""
     losses = column(history, "val_loss")
-    known = [index for index, loss in enumerate(losses) if not math.isnan(loss)]
+    frozen = [row.get("frozen") or "" for row in history]
+    known = [index for index, loss in enumerate(losses) if not math.isnan(loss) and frozen[index] == frozen[-1]]
     return min(known, key=losses.__getitem__) if known else None
 
 

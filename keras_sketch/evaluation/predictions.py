@@ -19,7 +19,7 @@ class Predictions:
     Attributes:
         ids: N strings, no two equal: evaluation sees every example once.
         labels: int64 [N] in 0..K-1, the true classes.
-        probabilities: float32 [N, K] in 0..1.
+        probabilities: float32 [N, K] in 0..1; those of an example need not sum to 1.
         class_names: K names, no two equal.
         facts: What else is known of the examples (`countrycode`, `recognized`, ...): N values each.
     """
@@ -50,7 +50,7 @@ class Predictions:
         low, high = float(self.probabilities.min()), float(self.probabilities.max())
         if low < 0 or high > 1.001:
             raise BadDataError(
-                f"Probabilities from {low:.4g} to {high:.4g} are outside 0..1; logits need a softmax first."
+                f"Probabilities from {low:.4g} to {high:.4g} are outside 0..1; logits need a softmax or sigmoid first."
             )
 
     @property

@@ -20,6 +20,7 @@ from keras_sketch.evaluation.markdown import code, escape, percent, percent_rang
 from keras_sketch.evaluation.score_section import faithfulness_note, score_section, vote_section
 from keras_sketch.evaluation.scores import class_scores
 from keras_sketch.evaluation.stage_section import stage_section
+from keras_sketch.evaluation.training_section import training_section
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes.recipe import Published
 
@@ -63,7 +64,8 @@ def write_report(
         title: The heading.
         scores: What `classification_scores` returned, or the same read from `metrics.json`; with `parameters`,
             `wrong_answers`, `same_branch`, `ink`, `faithfulness` and `votes` where they are known, `siblings` and
-            `untrained` where the split leaks or leaves out, and the distance scores of countries.
+            `untrained` where the split leaks or leaves out, `train` where training images were scored, and the distance
+            scores of countries.
         labels: Integers [N], the true classes.
         predicted: Integers [N], the most probable classes.
         class_names: K names; WordNet ids are shown as readable names.
@@ -118,6 +120,7 @@ def _figures(
     return [
         _headline(scores, support, list(shown.values())),
         score_section(scores, published, len(shown)),
+        training_section(scores, published),
         untrained_section(scores, shown),
         sibling_section(scores),
         vote_section(scores),

@@ -9,6 +9,8 @@ from keras_sketch.evaluation.markdown import escape, percent, percent_range, poi
 from keras_sketch.recipes.recipe import Published
 
 SCORE_NAMES = {"top1": "top-1", "top5": "top-5", "precision": "precision", "recall": "recall", "f1": "F1"}
+RANKING_NAMES = {"gap": "GAP", "gap_without_distractors": "GAP without distractors"}
+"""Of scores that runs from before they were measured do not have."""
 VOTES = {
     "crops": "six views, majority",
     "cam": "six views, weighted by heat",
@@ -25,15 +27,18 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
     for row in published:
         check_published(row)
     others = (key for row in published for key in row.figures)
-    known = list(SCORE_NAMES | {key: key for key in others if "." not in key and not key.endswith("_before")})
+    known = [*SCORE_NAMES, *(key for key in RANKING_NAMES if key in scores)]
+    known += dict.fromkeys(key for key in others if "." not in key and not key.endswith("_before") and key not in known)
     header = ["score", "this run", "95 % interval", *(f"published [{i}]" for i in range(1, len(published) + 1))]
     rows = []
     for key in known:
         ours = percent(scores[key]) if key in scores else ""
         interval = percent_range(scores["intervals"][key]) if key in scores["intervals"] else ""
         theirs = [percent(row.figures[key]) if key in row.figures else "" for row in published]
-        rows.append([SCORE_NAMES.get(key, escape(key)), ours, interval, *theirs])
+        rows.append([(SCORE_NAMES | RANKING_NAMES).get(key, escape(key)), ours, interval, *theirs])
     rows.append(["test examples", f"{scores['num_examples']:,}", "", *([""] * len(published))])
+    if "num_distractors" in scores:
+        rows.append(["distractors", f"{scores['num_distractors']:,}", "", *([""] * len(published))])
     if "parameters" in scores:
         trained = scores.get("parameters_trained", scores["parameters"])
         frozen = "" if trained == scores["parameters"] else f" ({trained:,} trained)"
@@ -46,6 +51,8 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
         f"weighted by the number of examples: {weighted}. Intervals: Wilson's for top-1 and top-5, bootstrap for the "
         "others. They say what the choice of test examples leaves to chance, not what another training run would give."
     )
+    if "gap" in scores:
+        explanation += _about_gap(scores)
     if scores.get("num_groups", scores["num_examples"]) < scores["num_examples"]:
         explanation += (
             f" The test examples come from {scores['num_groups']:,} groups of siblings that resemble each other; the "
@@ -55,6 +62,17 @@ def score_section(scores: Mapping, published: Sequence[Published], num_classes: 
         explanation += f" With {num_classes} classes, top-5 is 100 % by definition."
     notes = [published_note(i, row, scores) for i, row in enumerate(published, start=1)]
     return "\n\n".join(["## Scores", table(header, rows), *notes, explanation])
+
+
+def _about_gap(scores: Mapping) -> str:
+    text = (
+        " GAP (global average precision) ranks the answers by the probability that the network gives them and averages "
+        "the precision down to each right one over the test examples: it is high where right answers are surer than "
+        "wrong ones, and never above top-1."
+    )
+    if "num_distractors" in scores:
+        text += " Distractors, images of none of the classes, stand in its ranking as wrong answers, and nowhere else."
+    return text
 
 
 def check_published(row: Published) -> None:

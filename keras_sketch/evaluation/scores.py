@@ -1,4 +1,4 @@
-"""Top-1, top-5, precision, recall and F1, of all classes together and of each; `metrics.json`."""
+"""Top-1, top-5, precision, recall, F1 and GAP, of all classes together and of each; `metrics.json`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from keras_sketch.errors import BadDataError
+from keras_sketch.evaluation.gap import gap_interval
 from keras_sketch.evaluation.intervals import bootstrap_intervals, effective_size, wilson_interval
 from keras_sketch.evaluation.ranking import check_predictions, top_k, true_class_ranks
 from keras_sketch.files import atomic_write
+from keras_sketch.metrics import global_average_precision
 
 _SCORES = ("top1", "top5", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted")
 _ABOUT_ERRORS = ("wrong_answers", "ink")
@@ -36,7 +38,7 @@ def classification_scores(
 
     Args:
         labels: Integers [N] in 0..K-1, the true classes.
-        probabilities: Finite floats [N, K]; only their order matters.
+        probabilities: Finite floats [N, K]; only their order matters, for GAP also that of different examples' best.
         groups: N names. Examples of one group resemble each other, so they say less than as many independent ones, and
             the intervals are wider. None: each is a group of its own.
         resamples: Bootstrap resamples for the intervals of the averages.
@@ -44,9 +46,9 @@ def classification_scores(
 
     Returns:
         Floats in 0..1 under `top1`, `top5`, `precision`, `recall`, `f1` (macro), `precision_weighted`,
-        `recall_weighted`, `f1_weighted`; the ints `num_examples` and `num_groups`; and under `intervals` the 95 %
-        interval `[low, high]` of each score: Wilson's for top-1 and top-5 (with the effective size where there are
-        groups), the bootstrap's for the others.
+        `recall_weighted`, `f1_weighted`, `gap` (of each example's best guess); the ints `num_examples` and
+        `num_groups`; and under `intervals` the 95 % interval `[low, high]` of each score: Wilson's for top-1 and top-5
+        (with the effective size where there are groups), the bootstrap's for the others.
 
     Raises:
         BadDataError: See `check_predictions`.
@@ -54,7 +56,7 @@ def classification_scores(
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     check_predictions(labels, probabilities)
     ranks = true_class_ranks(labels, probabilities)
-    predicted = top_k(probabilities, 1)[0][:, 0]
+    predicted, best = (each[:, 0] for each in top_k(probabilities, 1))
     total, num_classes = probabilities.shape
     groups = np.arange(total) if groups is None else np.asarray(groups)
     num_groups = len(np.unique(groups))
@@ -72,6 +74,8 @@ def classification_scores(
             f"{name}{suffix}": float(value) for name, value in zip(("precision", "recall", "f1"), values, strict=False)
         }
     drawn = None if num_groups == total else groups
+    scores["gap"] = global_average_precision(labels, predicted, best)
+    intervals["gap"] = list(gap_interval(labels, predicted, best, drawn, resamples, seed))
     bootstrapped = bootstrap_intervals(labels, predicted, num_classes, resamples, seed, drawn)
     intervals |= {key: list(bootstrapped[key]) for key in scores if key in bootstrapped}
     return {**scores, "num_examples": total, "num_groups": num_groups, "intervals": intervals}

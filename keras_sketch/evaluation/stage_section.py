@@ -15,7 +15,8 @@ def stage_section(history: Sequence[Mapping], published: Sequence[Published] = (
 
     Args:
         history: The rows of `history.csv`.
-        published: Figures of others; those named `STAGE.top1` stand beside the stage of that name.
+        published: Figures of others; those named `STAGE.top1` stand beside the stage of that name, but `train.top1`,
+            which is of training images.
     """
     stages = stage_rows(history)
     if len(stages) < 2 or best_row(history) is None:
@@ -24,7 +25,7 @@ def stage_section(history: Sequence[Mapping], published: Sequence[Published] = (
     sources = [
         (number, row)
         for number, row in enumerate(published, 1)
-        if any(f"{name}.top1" in row.figures for name, *_ in stages)
+        if any(f"{name}.top1" in row.figures for name, *_ in stages if name != "train")
     ]
     has_km = not all(map(math.isnan, column(history, "val_distance_km")))
     header = ["stage", "epochs", "best epoch", "validation loss", "validation top-1", *(["mean km"] if has_km else [])]
@@ -33,7 +34,8 @@ def stage_section(history: Sequence[Mapping], published: Sequence[Published] = (
         best = best_row(history[first : last + 1])
         place = last if best is None else first + best
         row, key = history[place], f"{name}.top1"
-        theirs = [percent(each.figures[key]) if key in each.figures else "" for _, each in sources]
+        told = [each.figures.get(key) if name != "train" else None for _, each in sources]
+        theirs = ["" if share is None else percent(share) for share in told]
         rows.append(
             [
                 escape(name),

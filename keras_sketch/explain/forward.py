@@ -108,9 +108,13 @@ def chosen_or_predicted(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     return tf.where(classes < 0, tf.argmax(logits, axis=-1, output_type=tf.int32), classes)
 
 
-def class_probabilities(model: keras.Model, images: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-    """Gives the probability of each image's class, float32 `[N]`; `classes` is int32 `[N]`."""
-    return tf.gather(tf.nn.softmax(logits_of(model, images)), classes, batch_dims=1)
+def class_probabilities(
+    model: keras.Model, images: tf.Tensor, classes: tf.Tensor, activation: str = "softmax"
+) -> tf.Tensor:
+    """Gives the probability of each image's class, float32 `[N]`, by softmax or sigmoid; `classes` is int32 `[N]`."""
+    logits = logits_of(model, images)
+    probabilities = tf.sigmoid(logits) if activation == "sigmoid" else tf.nn.softmax(logits)
+    return tf.gather(probabilities, classes, batch_dims=1)
 
 
 def unconnected(layer: keras.Operation) -> InvalidArgumentError:

@@ -75,6 +75,7 @@ def faithfulness(
     heat: np.ndarray,
     class_index: int | Sequence[int] | None = None,
     steps: int = 20,
+    activation: str = "softmax",
 ) -> Faithfulness:
     """Measures heat maps by insertion and deletion (Petsiuk et al., RISE, BMVC 2018, section 4), as befits drawings.
 
@@ -95,6 +96,7 @@ def faithfulness(
         class_index: The class whose probability is watched, for all images or one for each; None for each image's
             predicted class.
         steps: In so many equal steps the ink is removed; `2 * steps` forward passes an image.
+        activation: What makes probabilities of the logits: `"softmax"`, or `"sigmoid"` of each by itself.
 
     Returns:
         The curves; `figures()` sums them up.
@@ -111,7 +113,7 @@ def faithfulness(
     probabilities = np.empty([len(images), 2, steps + 1], np.float32)
     with tqdm(total=2 * steps * len(images), desc="Faithfulness", delay=2, disable=None, leave=False) as progress:
         for place, ranks in enumerate(_ink_ranks(images, heat)):
-            probabilities[place] = _curves(model, images[place], ranks, classes[place], steps)
+            probabilities[place] = _curves(model, images[place], ranks, classes[place], steps, activation)
             progress.update(2 * steps)
     return Faithfulness(*np.moveaxis(probabilities, 1, 0))
 
@@ -159,16 +161,17 @@ def _ink_ranks(images: np.ndarray, heat: np.ndarray):
         yield (hotter / max(ink.sum(), 1e-9)).reshape(hot.shape).astype(np.float32)
 
 
-def _curves(model, image, ranks, chosen, steps) -> np.ndarray:
+def _curves(model, image, ranks, chosen, steps, activation) -> np.ndarray:
     """Gives the class's probability on the way of insertion and of deletion, float32 `[2, steps + 1]`."""
     shape = list(image.shape)
 
     def scores(pixels, paper, ranks, kept_below, kept_from, classes):
         kept = (ranks < kept_below) & (ranks >= kept_from)
-        return class_probabilities(model, tf.where(kept[..., None], pixels, paper), classes)
+        return class_probabilities(model, tf.where(kept[..., None], pixels, paper), classes, activation)
 
     column = [None, 1, 1]
-    function = compiled(model, ("rubbed out",), scores, shape, [1, 1, shape[-1]], shape[:2], column, column, [None])
+    shapes = (shape, [1, 1, shape[-1]], shape[:2], column, column, [None])
+    function = compiled(model, ("rubbed out", activation), scores, *shapes)
     shares = np.linspace(0, 1, steps + 1)[1:-1]
     # The whole image, the empty paper, and what lies between on both ways.
     below = np.concatenate([[2, 0], shares, np.full(len(shares), 2)]).astype(np.float32)[:, None, None]

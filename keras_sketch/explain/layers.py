@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
+from keras_sketch.models.pooling import AttentionPooling
 
 _MANY = 20
 """So many names `UnknownNameError` lists by itself."""
@@ -18,7 +19,8 @@ def feature_layer_name(model: keras.Model) -> str:
 
     It is found by walking from the output to the input, also into networks inside the network. It need not be a
     convolution: DenseNet's last convolution gives 32 of the 1,024 channels that are pooled. Outputs of 1 x 1 pixels
-    (pooling that keeps its axes, the convolution that serves as a head in MobileNet) are passed over.
+    (pooling that keeps its axes, the convolution that serves as a head in MobileNet) are passed over; so are the scores
+    of attention pooling, where it is the layer whose output they weight. Of two towers it is the second one's.
 
     Args:
         model: A Functional or Sequential network on images, channels last.
@@ -29,8 +31,9 @@ def feature_layer_name(model: keras.Model) -> str:
     Raises:
         InvalidArgumentError: No layer gives 4-D features.
     """
+    pooled = {id(part.input[0]) for _, part in _walk(model) if isinstance(part, AttentionPooling)}
     for path, layer in reversed(spatial_layers(model).items()):
-        if output_size(layer) != (1, 1):
+        if output_size(layer) != (1, 1) if not pooled else id(layer.output) in pooled:
             return path
     raise InvalidArgumentError("model", "a Functional or Sequential network with a 4-D layer output", model.name)
 

@@ -104,7 +104,8 @@ def load_classifier(path: str | os.PathLike[str]) -> keras.Model:
     """
     import keras
 
-    importlib.import_module("keras_sketch.models.layers")  # registers the classes that a file may name
+    for module in ("delf", "layers", "pooling"):  # which register the classes that a file may name
+        importlib.import_module(f"keras_sketch.models.{module}")
     metadata = read_metadata(path)
     file = _model_file(path)
     try:

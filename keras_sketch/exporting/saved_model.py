@@ -14,6 +14,7 @@ from keras_sketch.curation.decode import decode_image
 from keras_sketch.errors import InvalidArgumentError, RunFolderError
 from keras_sketch.exporting.archive import metadata_text
 from keras_sketch.files import temporary_sibling
+from keras_sketch.losses.activation import activation_of
 
 
 def export_saved_model(
@@ -41,9 +42,11 @@ def export_saved_model(
         class_names: K names in the order of the outputs.
         preprocess: TensorFlow function that makes a decoded image, uint8 `[h, w, C]`, into `[H, W, C]`.
         k: How many of the best classes to name; all of them if there are fewer.
-        metadata: What else is to be stored, as JSON.
+        metadata: What else is to be stored, as JSON. Its `recipe`'s loss says what makes probabilities of the logits:
+            a softmax, or a sigmoid of each, whose probabilities do not sum to 1.
 
     Raises:
+        UnknownNameError: There is no such loss.
         InvalidArgumentError: The model is no image classifier of fixed size, or another argument does not fit it.
         RunFolderError: The folder holds something else, or cannot be written.
     """
@@ -52,12 +55,14 @@ def export_saved_model(
     if not isinstance(k, int) or k < 1:
         raise InvalidArgumentError("k", "a positive whole number", k)
     text = metadata_text({**(metadata or {}), "class_names": names})
+    activation = activation_of((metadata or {}).get("recipe"))
     folder = Path(os.path.abspath(folder))
     _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary_sibling(folder) as temporary:
-            _archive(model, shape, names, preprocess, min(k, len(names))).write_out(temporary, verbose=False)
+            archive = _archive(model, shape, names, preprocess, min(k, len(names)), activation)
+            archive.write_out(temporary, verbose=False)
             extra = temporary / "assets.extra"
             extra.mkdir()
             (extra / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
@@ -86,13 +91,13 @@ def _check_replaceable(folder: Path) -> None:
         raise RunFolderError(f"{folder} is there and is not a SavedModel: name another folder, or empty it first.")
 
 
-def _archive(model, shape, names, preprocess, k) -> keras.export.ExportArchive:
+def _archive(model, shape, names, preprocess, k, activation) -> keras.export.ExportArchive:
     def answer(images):
         count = tf.shape(images)[0]
         # TensorFlow's fused convolution gives a wrong shape for no images, so it gets a black one in their place.
         images = tf.pad(tf.cast(images, tf.float32), [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
         logits = tf.cast(model(images, training=False), tf.float32)[:count]
-        probabilities = tf.nn.softmax(logits)
+        probabilities = tf.sigmoid(logits) if activation == "sigmoid" else tf.nn.softmax(logits)
         scores, best = tf.math.top_k(probabilities, k)
         return {"probabilities": probabilities, "labels": tf.gather(tf.constant(names), best), "scores": scores}
 

@@ -24,17 +24,24 @@ class Loss:
         class_name: Of `keras_sketch.losses`.
         fields: The recipe's fields that it takes as arguments.
         has_distance: Whether its first argument is the places of the classes.
+        activation: What makes probabilities of the logits: `"softmax"`, or `"sigmoid"` of each by itself.
+        cosine: Whether the logits are the recipe's `scale` times cosines.
     """
 
     class_name: str
     fields: tuple[str, ...]
     has_distance: bool = False
+    activation: str = "softmax"
+    cosine: bool = False
 
 
 LOSSES = {
     "cross_entropy": Loss("CrossEntropy", ("label_smoothing",)),
     "haversine": Loss("CrossEntropyHaversine", ("alpha", "label_smoothing"), has_distance=True),
     "haversine_smoothing": Loss("HaversineSmoothing", ("tau",), has_distance=True),
+    "binary_cross_entropy": Loss("BinaryCrossEntropy", ("label_smoothing",), activation="sigmoid"),
+    "arcface": Loss("ArcFace", ("scale", "margin", "label_smoothing"), cosine=True),
+    "cosface": Loss("CosFace", ("scale", "margin", "label_smoothing"), cosine=True),
 }
 """By what `Recipe.loss` and `--loss` take."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 
 import keras
@@ -11,32 +10,29 @@ import numpy as np
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.models.downloads import download_failed
 from keras_sketch.models.table import Backbone
-from keras_sketch.models.weight_files import load_weight_file
 
 _DEVIATION = (0.229, 0.224, 0.225)
 
 
-def application_output(
-    name: str, row: Backbone, prepared, weights: str | os.PathLike[str] | None, with_head: bool = False
-):
+def build_application(name: str, row: Backbone, prepared, published: bool, with_head: bool = False) -> keras.Model:
     """Builds a network of `keras.applications` behind what is there already.
 
     Args:
         name: Its name in the table.
         row: Its row.
         prepared: float32 `[N, H, W, 3]`, scaled as the row says.
-        weights: None, `"imagenet"` or a file.
+        published: Whether it gets its ImageNet weights; otherwise they are random, for a file to fill.
         with_head: Whether it keeps its own head, whose first layer is named `pooling` as that of a new one is.
 
     Returns:
-        Its 4-D features; with its head, ImageNet's 1000 logits.
+        From the pixels to its 4-D features; with its head, to ImageNet's 1000 logits. The whole of it, wherever the row
+        says that the features are taken.
 
     Raises:
         InvalidArgumentError: The published head does not take images of this size.
-        MissingDataError: The file is not there, or cannot be downloaded.
-        BadDataError: The file is damaged or of another network.
+        MissingDataError: The weights cannot be downloaded.
     """
-    published, shape = weights == "imagenet", tuple(prepared.shape[1:])
+    shape = tuple(prepared.shape[1:])
     # With EfficientNet's weights Keras builds one layer more, and with those of a head it takes one size of images;
     # the graph is to be the same whatever the weights are.
     apart = with_head or row.scaling == "included"
@@ -50,15 +46,12 @@ def application_output(
             _check_head_takes(name, row, network)
         side = row.input_shape if with_head else shape
         network.set_weights(_with_published_weights(name, row, with_head, input_shape=side).get_weights())
-    elif weights is not None and not published:
-        heads = dict(own_head=row.head_layers) if with_head else dict(head_layers=(0, 1, row.head_layers))
-        load_weight_file(network, name, weights, **heads)
-    _fold_second_scaling(network)
+        fold_second_scaling(network)
     _scale_in_float32(network)
     if with_head:
         _head_layers(network)[0].name = "pooling"
         _give_float32(network)
-    return network.output
+    return network
 
 
 def _arguments(row: Backbone, with_head: bool) -> dict:
@@ -102,7 +95,7 @@ def _give_float32(network: keras.Model) -> None:
         layer.dtype_policy = "float32"
 
 
-def _fold_second_scaling(network: keras.Model) -> None:
+def fold_second_scaling(network: keras.Model) -> None:
     """Makes EfficientNet's published weights give what Keras' own `weights="imagenet"` gives.
 
     The published `Normalization` holds standard deviations where its variances should be

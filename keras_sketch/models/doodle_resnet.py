@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from keras import layers
 
+from keras_sketch.models.pooling import pool
 
-def doodle_resnet(scaled):
+
+def doodle_resnet(scaled, pooling: str | None = None):
     """A convolution with a wide view, then residual blocks at half, quarter and eighth size; ours.
 
     About 41 million multiplications an image at 28 x 28. Strokes are thin, so the first step to half size is a pooling
@@ -13,9 +15,10 @@ def doodle_resnet(scaled):
 
     Args:
         scaled: float32 `[N, H, W, C]` in 0..1.
+        pooling: A name from `POOLINGS`; None: the average and the maximum, side by side.
 
     Returns:
-        Features, `[N, 512]`: the average and the maximum of each channel.
+        Features, `[N, 512]`, or `[N, 256]` with a pooling that was asked for.
     """
     x = layers.Conv2D(32, 5, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(scaled)
     x = layers.MaxPooling2D(2, name="stem_pool")(x)
@@ -25,6 +28,8 @@ def doodle_resnet(scaled):
     x = _convolution(x, 128, "quarter_in", strides=2)
     x = _residual(x, 128, "quarter")
     x = _convolution(x, 256, "eighth", strides=2)
+    if pooling:
+        return pool(x, pooling)
     average = layers.GlobalAveragePooling2D(name="average")(x)
     maximum = layers.GlobalMaxPooling2D(name="maximum")(x)
     return layers.Concatenate(name="features")([average, maximum])

@@ -4,46 +4,61 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 
-HEAD = ("pooling", "head_dropout", "logits")
-"""The layers that `build_classifier` puts behind a backbone."""
+HEAD = (
+    *("pooling", "head_dropout", "logits"),
+    *("bottleneck", "bottleneck_norm", "bottleneck_relu", "bottleneck_dropout"),
+)
+"""The layers that `build_classifier` puts behind a backbone; those that pool a tower are named `pooling_<tower>`."""
 
-_BEFORE = ("pixels", "light_on_dark", "rgb", "bgr", "scaling")
+_BEFORE = re.compile("pixels|light_on_dark|rgb|(bgr|scaling)(_.*)?")
+_TOWER = "pooling_"
+_ATTENTION = re.compile(r"attention_(.+_)?(conv|score)")
 _CELL = re.compile(r"((?:normal|reduction)_concat_\w+)")
 _NUMBERED = re.compile(r"([A-Za-z_]*?\d+)(?:\D|$)")
 
 
-def train_from(model: keras.Model, block: str, train_norm: bool = False) -> None:
+def train_from(model: keras.Model, block: str, train_norm: bool = False, frozen: Sequence[str] = ()) -> None:
     """Makes a block and everything behind it trainable, and freezes everything before it.
 
     A frozen `BatchNormalization` uses its moving statistics, and leaves them as they are, in training too. Keras only
-    takes notice of the change in `compile`.
+    takes notice of the change in `compile`. Of a network with towers, those without the block are frozen as a whole.
 
     Args:
         model: From `build_classifier`, loaded or cloned as it may be.
         block: How the names of the block's layers begin, such as `"conv5"` (see `blocks`): the first layer whose name
-            begins so is the first one to be trained. Or `"head"`: only what follows the backbone's features; or
-            `"all"`.
+            begins so is the first one to be trained. Or `"head"`: only what follows the backbone's features, with the
+            pooling; or `"all"`.
         train_norm: Whether `BatchNormalization` is trained before the block too: scale, offset and moving statistics.
+        frozen: Blocks that are frozen besides, wherever they are.
 
     Raises:
         UnknownNameError: The backbone has no such block; lists those it has.
     """
-    backbone = _backbone(model)
-    starts = {"all": 0, "head": len(backbone)}
-    if block not in starts:
-        begins = [index for index, layer in enumerate(backbone) if _begins(layer.name, block, model.name)]
-        if not begins:
-            raise _unknown(model, block)
-        starts[block] = begins[0]
+    towers = _towers(model)
+    ends = {"all": [0] * len(towers), "head": [len(tower) for tower in towers]}
+    starts = ends.get(block) or [_start(tower, block, model.name) for tower in towers]
+    if block not in ends and starts == ends["head"]:
+        raise _unknown(model, block)
+    besides = [layer for name in frozen for layer in _layers_of(model, name)]
     _set_trainable(model, True)
-    for layer in backbone[: starts[block]]:
+    for layer in [layer for tower, start in zip(towers, starts, strict=True) for layer in tower[:start]] + besides:
         _freeze(layer, train_norm)
+
+
+def is_added(name: str) -> bool:
+    """Says whether a layer of this name is of those that `build_classifier` puts behind a published network.
+
+    They are the head, and the layers that give the scores of attention pooling; these are a block of their own, the
+    last one of the backbone.
+    """
+    return name in HEAD or name.startswith(_TOWER) or bool(_ATTENTION.fullmatch(name))
 
 
 def layer_groups(model: keras.Model, count: int) -> list[list[keras.layers.Layer]]:
@@ -51,7 +66,7 @@ def layer_groups(model: keras.Model, count: int) -> list[list[keras.layers.Layer
 
     The last group is the head; the backbone's blocks are shared out evenly among the others, the first ones getting one
     more where it does not come out even. Three groups of a ResNet are those that fast.ai makes: up to `conv3`, `conv4`
-    and `conv5`, the head.
+    and `conv5`, the head. Each of several towers is shared out by itself.
 
     Args:
         model: From `build_classifier`, loaded or cloned as it may be.
@@ -63,15 +78,20 @@ def layer_groups(model: keras.Model, count: int) -> list[list[keras.layers.Layer
     Raises:
         InvalidArgumentError: The backbone has fewer blocks than there are to be groups before the head.
     """
-    backbone = _backbone(model)
     if count == 1:
         return [list(model.layers)]
-    starts = list(_block_starts(model).values())
-    if not 2 <= count <= len(starts) + 1:
-        raise InvalidArgumentError("group_rates", f"1 to {len(starts) + 1} for the blocks of {model.name}", count)
-    firsts = [part[0] for part in np.array_split(starts, count - 1)]
-    bounds = [0, *firsts[1:], len(backbone), len(model.layers)]
-    return [list(model.layers[start:end]) for start, end in itertools.pairwise(bounds)]
+    towers = _towers(model)
+    starts = [list(_block_starts(tower, model.name).values()) for tower in towers]
+    most = min(map(len, starts)) + 1
+    if not 2 <= count <= most:
+        raise InvalidArgumentError("group_rates", f"1 to {most} for the blocks of {model.name}", count)
+    groups: list[list[keras.layers.Layer]] = [[] for _ in range(count - 1)]
+    for tower, places in zip(towers, starts, strict=True):
+        firsts = [part[0] for part in np.array_split(places, count - 1)]
+        bounds = itertools.pairwise([0, *firsts[1:], len(tower)])
+        for group, (start, end) in zip(groups, bounds, strict=True):
+            group += tower[start:end]
+    return [*groups, list(model.layers[len(_backbone(model)) :])]
 
 
 def norm_layers(model: keras.layers.Layer) -> list[keras.layers.BatchNormalization]:
@@ -88,33 +108,66 @@ def blocks(model: keras.Model) -> list[str]:
     `conv4_block6_3_conv`. Where Keras has named the layers (InceptionV3, NASNet), it is the layer that joins one: the
     training then begins behind that layer. Blocks without weights are left out.
     """
-    return list(_block_starts(model))
+    return [name for tower in _towers(model) for name in _block_starts(tower, model.name)]
 
 
-def _block_starts(model: keras.Model) -> dict[str, int]:
-    """Gives the first layer's place in the backbone by the block's name."""
-    backbone = _backbone(model)
-    names = [_without_model(layer.name, model.name) for layer in backbone]
+def _block_starts(tower: list[keras.layers.Layer], model_name: str) -> dict[str, int]:
+    """Gives the first layer's place in a tower by the block's name."""
+    names = [_without_model(layer.name, model_name) for layer in tower]
     cells = [_CELL.match(name) for name in names]
     if any(cells):
         found = [match and match[1] for match in cells]
     else:
-        found = [_block_name(name, type(layer)) for name, layer in zip(names, backbone, strict=True)]
+        found = [_block_name(name, type(layer)) for name, layer in zip(names, tower, strict=True)]
     starts: dict[str, int] = {}
     for index, name in enumerate(found):
-        if name and name not in starts and name not in _BEFORE:
+        if name and name not in starts and not _BEFORE.fullmatch(name):
             starts[name] = index
-    bounds = itertools.pairwise([*starts.values(), len(backbone)])
+    bounds = itertools.pairwise([*starts.values(), len(tower)])
     return {
         name: start
         for name, (start, end) in zip(starts, bounds, strict=True)
-        if any(layer.weights for layer in backbone[start:end])
+        if any(layer.weights for layer in tower[start:end])
     }
 
 
 def _backbone(model: keras.Model) -> list[keras.layers.Layer]:
-    names = [layer.name for layer in model.layers]
-    return model.layers[: min((names.index(name) for name in HEAD if name in names), default=len(names))]
+    ends = [index for index, layer in enumerate(model.layers) if layer.name in HEAD or layer.name.startswith(_TOWER)]
+    return model.layers[: min(ends, default=len(model.layers))]
+
+
+def _towers(model: keras.Model) -> list[list[keras.layers.Layer]]:
+    """Gives the backbone's layers by tower, those before both of two being the first one's."""
+    backbone = _backbone(model)
+    poolings = [layer for layer in model.layers if layer.name.startswith(_TOWER)]
+    towers, taken = [], set()
+    for pooling in poolings:
+        before = {id(layer) for layer in keras.Model(model.inputs, pooling.output).layers} - taken
+        towers.append([layer for layer in backbone if id(layer) in before])
+        taken |= before
+    return towers or [backbone]
+
+
+def _start(tower: list[keras.layers.Layer], block: str, model_name: str) -> int:
+    """Finds the first layer of a block in a tower; where there is none, the end."""
+    begins = (index for index, layer in enumerate(tower) if _begins(layer.name, block, model_name))
+    return next(begins, len(tower))
+
+
+def _layers_of(model: keras.Model, block: str) -> list[keras.layers.Layer]:
+    """Gives the layers of a block up to the next one, or those whose names begin as is said."""
+    found = []
+    for tower in _towers(model):
+        starts = _block_starts(tower, model.name)
+        ends = [*starts.values(), len(tower)]
+        if block in starts:
+            place = list(starts).index(block)
+            found += tower[ends[place] : ends[place + 1]]
+        else:
+            found += [layer for layer in tower if _begins(layer.name, block, model.name)]
+    if not found:
+        raise _unknown(model, block)
+    return found
 
 
 def _set_trainable(layer: keras.layers.Layer, value: bool) -> None:

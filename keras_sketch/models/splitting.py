@@ -7,6 +7,8 @@ import math
 
 import keras
 
+from keras_sketch.models.delf_layers import FeaturePyramid, FixedLayer
+
 
 @dataclasses.dataclass(frozen=True)
 class SplitNetwork:
@@ -66,7 +68,8 @@ class _Cut:
         self.outputs = _tensors(network.outputs)
         self.maker = {id(tensor): each for each in self.operations for tensor in _tensors(each.output)}
         self.before: set[int] = set()
-        self._take(lambda operation: not getattr(operation, "trainable", False))
+        fixed = self._fixed()
+        self._take(lambda operation: id(operation) in fixed or not getattr(operation, "trainable", False))
         self._take(self._shrinks)
 
     def tensors(self) -> list[keras.KerasTensor]:
@@ -75,6 +78,14 @@ class _Cut:
         used = {id(tensor) for tensor in used + self.outputs}
         made = [tensor for each in self.operations if id(each) in self.before for tensor in _tensors(each.output)]
         return [tensor for tensor in made if id(tensor) in used]
+
+    def _fixed(self) -> set[int]:
+        """Returns the layers that never train, and all that they depend on."""
+        found: set[int] = set()
+        for each in reversed(self.operations):
+            if isinstance(each, FixedLayer) or id(each) in found:
+                found |= {id(each), *(id(self.maker[id(tensor)]) for tensor in _inputs(each))}
+        return found
 
     def _take(self, wanted) -> None:
         """Moves the cut behind all wanted operations of which everything before is there already."""
@@ -102,6 +113,8 @@ def _multiplications(operation) -> int:
     """Counts, about, those with weights: each once a place of the output. `Normalization` has constants alone."""
     if isinstance(operation, keras.layers.Normalization):
         return 0
+    if isinstance(operation, FeaturePyramid):
+        return operation.multiplications
     weights = sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
     return weights * math.prod(_tensors(operation.output)[0].shape[1:-1])
 

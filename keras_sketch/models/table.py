@@ -10,13 +10,26 @@ from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 
 
 @dataclasses.dataclass(frozen=True)
+class Tower:
+    """One of several networks that see the same image; the network is the row of its name.
+
+    Attributes:
+        scaling: What its pixels become, as its weights were trained.
+        published: Where the file of its weights is; None: they are ImageNet's, which Keras downloads.
+    """
+
+    scaling: str
+    published: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Backbone:
     """A network that turns scaled pixels into features; `build_classifier` puts the scaling and the head to it.
 
     Attributes:
-        function: `"module:function"`. The function takes a float32 tensor `[N, H, W, C]` and returns features, 4-D
-            (they are pooled) or 2-D (they go to the output layer as they are). Those of `keras.applications` are
-            called as Keras wants it.
+        function: `"module:function"`. The function takes a float32 tensor `[N, H, W, C]` and returns features: 4-D
+            ones, which are pooled, or where `pooling` is None 2-D ones. Those of `keras.applications` are called as
+            Keras wants it. Empty for a network of towers.
         input_shape: Height, width and channels when the caller gives none.
         parameters: Weights before the output layer, at that shape.
         summary: One line for lists and documentation.
@@ -29,6 +42,10 @@ class Backbone:
         head_layers: Layers with weights in its own head, which its weights' files may hold.
         hub: Where its ImageNet weights are published, if Keras does not publish them: a repository of the Hugging Face
             hub with a `model.safetensors`.
+        pooling: How 4-D features are pooled when the caller does not say; None: the function pools by itself, and takes
+            what the caller says as its argument `pooling`.
+        until: The layer whose output the features are; None: the network's last one. Weights are those of the whole.
+        towers: The networks, by their names in the table, whose pooled features are joined.
     """
 
     function: str
@@ -43,6 +60,9 @@ class Backbone:
     arguments: Mapping[str, object] = dataclasses.field(default_factory=dict)
     head_layers: int = 1
     hub: str | None = None
+    pooling: str | None = "avg"
+    until: str | None = None
+    towers: Mapping[str, Tower] = dataclasses.field(default_factory=dict)
 
     @property
     def is_application(self) -> bool:
@@ -53,6 +73,11 @@ class Backbone:
     def has_imagenet_weights(self) -> bool:
         """Whether weights trained on ImageNet's 1000 classes are published for it."""
         return self.is_application or self.hub is not None
+
+    @property
+    def has_imagenet_head(self) -> bool:
+        """Whether it has the head of those weights too, as a network with another pooling has not."""
+        return self.has_imagenet_weights and self.pooling == "avg"
 
     def load(self) -> Callable:
         """Imports the function."""
@@ -96,6 +121,12 @@ _DENSENET, _VGG = "Huang et al. 2017", "Simonyan and Zisserman 2014"
 _EFFICIENT, _EFFICIENT_V2, _CONVNEXT = "Tan and Le 2019", "Tan and Le 2021", "Liu et al. 2022"
 _MOBILE, _MOBILE_V2, _MOBILE_V3 = "Howard et al. 2017", "Sandler et al. 2018", "Howard et al. 2019"
 _NASNET, _INCEPTION, _INCEPTION_RESNET = "Zoph et al. 2018", "Szegedy et al. 2016", "Szegedy et al. 2017"
+_GEM = f"{_RESNET}, with GeM pooling: Radenovic et al. 2018"
+_DELF = f"{_RESNET}, up to conv4, with DELF's attention: Noh et al. 2017"
+_PLACES365 = (
+    "https://github.com/GKalliatakis/Keras-VGG16-places365/releases (v1.0, "
+    "vgg16-places365_weights_tf_dim_ordering_tf_kernels_notop.h5)"
+)
 _INSTAGRAM = "Xie et al. 2017, trained on Instagram first: Mahajan et al. 2018"
 
 BACKBONES: dict[str, Backbone] = {
@@ -106,6 +137,7 @@ BACKBONES: dict[str, Backbone] = {
         summary="Ours for drawings: a small residual network; 764,072 parameters at 8 classes.",
         dropout=0.3,
         smallest=8,
+        pooling=None,
     ),
     "quickdraw_cnn": Backbone(
         function="keras_sketch.models.quickdraw_cnn:quickdraw_cnn",
@@ -113,6 +145,7 @@ BACKBONES: dict[str, Backbone] = {
         parameters=454_002,
         summary="The published QuickDraw network: two convolutions, two dense layers; 454,410 parameters at 8 classes.",
         smallest=12,
+        pooling=None,
     ),
     "sketch_cnn": Backbone(
         function="keras_sketch.models.sketch_cnn:sketch_cnn",
@@ -122,9 +155,34 @@ BACKBONES: dict[str, Backbone] = {
         dropout=0.3,
         channels=3,
         smallest=8,
+        pooling=None,
     ),
     "resnet50": _application("ResNet50", 224, "caffe", 23_587_712, _RESNET),
     "resnet101": _application("ResNet101", 224, "caffe", 42_658_176, _RESNET),
+    "resnet50_gem": _application("ResNet50", 224, "caffe", 23_587_713, _GEM, pooling="gem"),
+    "resnet101_gem": _application("ResNet101", 224, "caffe", 42_658_177, _GEM, pooling="gem"),
+    "delf_resnet50": _application(
+        "ResNet50", 224, "caffe", 9_114_497, _DELF, pooling="attention", until="conv4_block6_out"
+    ),
+    "delf_resnet50_matrix": Backbone(
+        function="keras_sketch.models.delf:delf_matrix",
+        input_shape=(128, 128, 3),
+        parameters=9_156_481,
+        summary="The 150 strongest local features (DELF: Noh et al. 2017), 40 numbers each; they never train. Weights "
+        "from delf.weights.h5, which keras-sketch extract writes.",
+        scaling="caffe",
+        **_PHOTOS,
+    ),
+    "vgg16_places365_resnet50": Backbone(
+        function="",
+        input_shape=(224, 224, 3),
+        parameters=38_302_400,
+        summary="VGG16 (trained on Places365: Zhou et al. 2017) beside ResNet50 (trained on ImageNet), 38.3 million "
+        "parameters; weights from a file for each.",
+        scaling="included",
+        towers={"vgg16": Tower("places365", published=_PLACES365), "resnet50": Tower("caffe")},
+        **_PHOTOS,
+    ),
     "resnet152": _application("ResNet152", 224, "caffe", 58_370_944, _RESNET),
     "resnet50_v2": _application("ResNet50V2", 224, "tf", 23_564_800, _RESNET_V2),
     "resnet101_v2": _application("ResNet101V2", 224, "tf", 42_626_560, _RESNET_V2),

@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -19,7 +19,12 @@ import numpy as np
 
 from keras_sketch.errors import BadDataError, MissingDataError
 
+KINDS = ".weights.h5, .h5 or .keras"
+"""The files that are read, as errors name them."""
+
 _NAMED = 3  # layers that differ
+_MOST = 8  # weights of one layer
+_UNREADABLE = (OSError, RuntimeError, KeyError, AttributeError, TypeError, zipfile.BadZipFile)
 
 
 def load_weight_file(
@@ -29,7 +34,8 @@ def load_weight_file(
     head_layers: tuple[int, ...] = (0,),
     head: str | None = None,
     own_head: int = 0,
-    kinds: str = ".weights.h5, .h5 or .keras",
+    kinds: str = KINDS,
+    ignored: Callable[[str], bool] | None = None,
 ) -> None:
     """Puts the weights of a file into a network; what the random layers' seeds are stays as it is.
 
@@ -47,6 +53,7 @@ def load_weight_file(
         own_head: How many layers with weights, the network's last ones, are its published head. The error says so
             where a file lacks them and nothing else.
         kinds: The files that errors tell to give.
+        ignored: Says of a layer's name whether it is not the network's, and left over where the file has it.
 
     Raises:
         MissingDataError: The file is not there.
@@ -55,37 +62,72 @@ def load_weight_file(
     path = Path(path)
     if not path.is_file():
         raise MissingDataError(f"No weights at {path}. Give a {kinds} file of {name}.")
-    weights = {id(weight) for weight in network.weights}
-    seeds = [(v, keras.ops.convert_to_numpy(v)) for v in network.variables if id(v) not in weights]
+    seeds = _seeds(network)
     try:
-        with _opened(path) as stored:
-            is_present_format = "layers" in stored
-            if head and _has_other_classes(network, head, stored):
-                network, head_layers = keras.Model(network.input, network.get_layer(head).input), (1,)
-            if is_present_format:
-                problem = _misfit(network, stored["layers"], head_layers)
-            else:
-                problem = _load_in_order(network, stored.get("model_weights", stored), head_layers)
-            if problem and own_head and _lacks_head(network, own_head, stored):
-                problem = 'it holds no head, which head="pretrained" keeps; with --classes the head is a new one'
-        if is_present_format and problem is None:
-            problem = _load_by_keras(network, path)
-    except (OSError, RuntimeError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        problem = _load(network, path, head_layers, head, own_head, ignored)
+    except _UNREADABLE as error:
         raise BadDataError(
             f"Cannot read the weights in {path}, the file is damaged or holds none: {error}. "
             f"Give a {kinds} file of {name}."
         ) from error
-    if problem is None and not all(map(_is_finite, network.get_weights())):
-        layers = [layer.name for layer in network.layers if not all(map(_is_finite, layer.get_weights()))]
-        problem = f"some of its numbers are not finite ({', '.join(layers[:_NAMED])})"
+    problem = problem or _not_finite(network)
     if problem is not None:
         raise BadDataError(f"The weights in {path} do not fit {name}: {problem}.")
     for variable, value in seeds:
         variable.assign(value)
 
 
-def _is_finite(weight: np.ndarray) -> bool:
-    return bool(np.isfinite(weight).all())
+def _load(network: keras.Model, path: Path, head_layers: tuple, head: str | None, own_head: int, ignored) -> str | None:
+    """Loads what fits, and otherwise says what does not."""
+    with _opened(path) as stored:
+        is_present_format = "layers" in stored
+        spared = {2 * layers for layers in head_layers}
+        if head and _has_other_classes(network, head, stored):
+            spared, head_layers = {len(network.get_layer(head).weights)}, (1,)
+            network = keras.Model(network.input, network.get_layer(head).input)
+        if is_present_format:
+            problem = _misfit(network, stored["layers"], spared, ignored)
+        else:
+            problem = _load_in_order(network, stored.get("model_weights", stored), head_layers, ignored)
+        if problem and own_head and _lacks_head(network, own_head, stored):
+            return 'it holds no head, which head="pretrained" keeps; with --classes the head is a new one'
+    return problem or (_load_by_keras(network, path) if is_present_format else None)
+
+
+def _seeds(network: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
+    weights = {id(weight) for weight in network.weights}
+    return [(v, keras.ops.convert_to_numpy(v)) for v in network.variables if id(v) not in weights]
+
+
+def holds_network(
+    network: keras.Model,
+    path: str | os.PathLike[str],
+    head: str | None = None,
+    ignored: Callable[[str], bool] | None = None,
+) -> bool:
+    """Says whether a file has a network's weights, all of them and no others; one that cannot be read has not.
+
+    Args:
+        network: The network, built.
+        path: The file.
+        head: The network's output layer, which the file then has by this name, though maybe for other classes.
+        ignored: As for `load_weight_file`.
+    """
+    try:
+        with _opened(Path(path)) as stored:
+            if head and head not in _layer_names(stored):
+                return False
+            fits = _shapes_of_model(stored, ignored) == _shapes_of(network.weights)
+            return fits or bool(head and _has_other_classes(network, head, stored))
+    except _UNREADABLE:
+        return False
+
+
+def _not_finite(network: keras.Model) -> str | None:
+    layers = [
+        layer.name for layer in network.layers if not all(np.isfinite(weight).all() for weight in layer.get_weights())
+    ]
+    return f"some of its numbers are not finite ({', '.join(layers[:_NAMED])})" if layers else None
 
 
 @contextlib.contextmanager
@@ -114,10 +156,11 @@ def _load_by_keras(network: keras.Model, path: Path) -> str | None:
     return None
 
 
-def _misfit(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
+def _misfit(
+    network: keras.Model, stored: h5py.Group, spared: set[int], ignored: Callable[[str], bool] | None
+) -> str | None:
     """Compares how many weights there are of each shape; Keras itself overlooks those that find no place."""
-    held, wanted = _shapes_in(stored), _shapes_of(network.weights)
-    spared = {2 * layers for layers in head_layers}
+    held, wanted = _shapes_in(stored, ignored), _shapes_of(network.weights)
     for shape in wanted - held:
         count = f"it needs {wanted[shape]} of shape {shape}, and the file holds {held[shape]}"
         return f"{count}{_different_layers(network, stored)}"
@@ -139,7 +182,8 @@ def _different_layers(network: keras.Model, stored: h5py.Group) -> str:
     stored.visititems(collect)
     wanted = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in network.layers}
     wanted = {name: shapes for name, shapes in wanted.items() if shapes}
-    if not wanted.keys() & held.keys():
+    nested = any(len(shapes) > _MOST for shapes in wanted.values())  # a network, whose layers the file names
+    if nested or not wanted.keys() & held.keys():
         return ""
     different = [
         f"{name} is {held.get(name, 'missing')} for {shapes}"
@@ -160,16 +204,13 @@ def _has_other_classes(network: keras.Model, head: str, stored: h5py.Group) -> b
         stored: The file.
     """
     layer = network.get_layer(head)
-    before = _shapes_of(network.weights) - _shapes_of(layer.weights)
+    before, own = _shapes_of(network.weights) - _shapes_of(layer.weights), _shapes_of(layer.weights)
     held = _shapes_of_model(stored)
+    theirs = held - before
     width, classes = layer.kernel.shape
-    theirs = [shape for shape in (held - before).elements() if len(shape) == 1]
-    return (
-        before <= held
-        and len(theirs) == 1
-        and theirs[0] != (classes,)
-        and held - before == collections.Counter([(width, *theirs[0]), theirs[0]])
-    )
+    kernels = [shape for shape in theirs.elements() if len(shape) == 2 and shape[0] == width and shape[1] != classes]
+    biases = [] if len(own) == 1 else [shape[1:] for shape in kernels]
+    return before <= held and len(kernels) == 1 and theirs == collections.Counter(kernels + biases)
 
 
 def _lacks_head(network: keras.Model, head_layers: int, stored: h5py.Group) -> bool:
@@ -178,31 +219,46 @@ def _lacks_head(network: keras.Model, head_layers: int, stored: h5py.Group) -> b
     return _shapes_of_model(stored) == _shapes_of(before)
 
 
-def _shapes_of_model(stored: h5py.Group) -> collections.Counter:
+def _shapes_of_model(stored: h5py.Group, ignored: Callable[[str], bool] | None = None) -> collections.Counter:
     """Leaves the optimizer's variables, which a whole model's file holds too, aside."""
-    return _shapes_in(stored.get("layers", stored.get("model_weights", stored)))
+    return _shapes_in(stored.get("layers", stored.get("model_weights", stored)), ignored)
 
 
-def _shapes_in(stored: h5py.Group) -> collections.Counter:
+def _shapes_in(stored: h5py.Group, ignored: Callable[[str], bool] | None = None) -> collections.Counter:
     shapes = collections.Counter()
 
     def collect(place, item):
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in place:
+        is_weight = isinstance(item, h5py.Dataset) and "seed_generator" not in place
+        if is_weight and not (ignored and ignored(_layer(place, item))):
             shapes[tuple(item.shape)] += 1
 
     stored.visititems(collect)
     return shapes
 
 
+def _layer_names(stored: h5py.Group) -> set[str]:
+    names = set()
+    stored = stored.get("layers", stored.get("model_weights", stored))
+    stored.visititems(lambda place, item: names.add(_layer(place, item)) if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def _layer(place: str, weight: h5py.Dataset) -> str:
+    """Names the layer of a weight: the present format keeps its name beside it, in the older one the place has it."""
+    return weight.parent.attrs.get("name", place.split("/")[0])
+
+
 def _shapes_of(weights: list[keras.Variable]) -> collections.Counter:
     return collections.Counter(tuple(weight.shape) for weight in weights)
 
 
-def _load_in_order(network: keras.Model, stored: h5py.Group, head_layers: tuple) -> str | None:
+def _load_in_order(
+    network: keras.Model, stored: h5py.Group, head_layers: tuple, ignored: Callable[[str], bool] | None
+) -> str | None:
     held = []
     for name in _attribute(stored, "layer_names"):
         arrays = [np.asarray(stored[name][weight]) for weight in _attribute(stored[name], "weight_names")]
-        if arrays:
+        if arrays and not (ignored and ignored(name)):
             held.append((name, arrays))
     layers = [layer for layer in network.layers if layer.weights]
     if len(held) - len(layers) not in head_layers:

@@ -116,7 +116,7 @@ class Published:
     Attributes:
         source: Where it was published.
         figures: Shares in 0..1, by the names of `metrics.json`; with `_before`, of the network before fine-tuning; as
-            `STAGE.top1`, of the stage of that name.
+            `STAGE.top1`, of the stage of that name; as `train.top1` or `train.gap`, of training images.
         note: On what data and split it was measured.
     """
 
@@ -215,7 +215,8 @@ class Recipe:
 
         Args:
             epochs: Epochs of the last stage.
-            learning_rate: The last stage's rate; those of the stages before it change by the same factor.
+            learning_rate: The last stage's rate; those of the stages before it, and the lowest ones, change by the same
+                factor.
             train_from: The first block that the last stage trains.
             policy: The augmentation's policy.
             **changes: Fields of the recipe.
@@ -223,9 +224,11 @@ class Recipe:
         stages = self.stages
         if learning_rate is not None:
             factor = learning_rate / stages[-1].learning_rate
+            rates = [stage.learning_rate * factor for stage in stages[:-1]] + [learning_rate]
             stages = tuple(
-                dataclasses.replace(stage, learning_rate=stage.learning_rate * factor) for stage in stages[:-1]
-            ) + (dataclasses.replace(stages[-1], learning_rate=learning_rate),)
+                dataclasses.replace(stage, learning_rate=rate, final_rate=stage.final_rate * factor)
+                for stage, rate in zip(stages, rates, strict=True)
+            )
         if epochs is not None:
             stages = (*stages[:-1], dataclasses.replace(stages[-1], epochs=epochs))
         if train_from is not None:
@@ -235,9 +238,23 @@ class Recipe:
         return dataclasses.replace(self, stages=stages, **changes)
 
     def from_scratch(self) -> Recipe:
-        """Returns the recipe for random weights: every stage trains everything at one rate, and the head is new."""
-        stages = tuple(dataclasses.replace(stage, train_from="all", frozen=(), group_rates=()) for stage in self.stages)
-        return dataclasses.replace(self, stages=stages, weights=None, head="new")
+        """Returns the recipe for random weights, with a new head.
+
+        Up to the first stage that was to train everything, or the last one, each trains everything at one rate, but for
+        what a later stage begins with; those after it are as they were.
+        """
+        blocks = [stage.train_from for stage in self.stages]
+        whole = blocks.index("all") if "all" in blocks else len(blocks) - 1
+        stages = [
+            dataclasses.replace(
+                stage,
+                train_from="all",
+                frozen=tuple(block for block in stage.frozen if block in blocks[place + 1 :]),
+                group_rates=(),
+            )
+            for place, stage in enumerate(self.stages[: whole + 1])
+        ]
+        return dataclasses.replace(self, stages=(*stages, *self.stages[whole + 1 :]), weights=None, head="new")
 
     def to_dict(self) -> dict:
         """Returns plain dicts, lists and values, for JSON."""

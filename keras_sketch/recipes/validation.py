@@ -7,9 +7,11 @@ import math
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes.recipe import Recipe
 
+POOLINGS = ("avg", "gem", "gem_channels", "attention")
+"""What makes a row of numbers of a network's maps: the layers are in `models/pooling.py`."""
+
 _LARGEST = 2**32
 _HEADS = ("new", "pretrained")
-_POOLINGS = ("avg", "gem", "gem_channels", "attention")
 _BALANCES = ("none", "weights", "sampling")
 
 
@@ -52,8 +54,8 @@ def check_recipe(recipe: Recipe) -> None:
     _check("tau", "a positive number of km", recipe.tau, _positive(recipe.tau))
     _check("margin", "a number of at least 0", recipe.margin, math.isfinite(recipe.margin) and recipe.margin >= 0)
     _check("scale", "a positive number", recipe.scale, _positive(recipe.scale))
-    known = recipe.pooling is None or recipe.pooling in _POOLINGS
-    _check("pooling", f"one of {', '.join(_POOLINGS)}, or left out", recipe.pooling, known)
+    known = recipe.pooling is None or recipe.pooling in POOLINGS
+    _check("pooling", f"one of {', '.join(POOLINGS)}, or left out", recipe.pooling, known)
     units = recipe.bottleneck
     _check("bottleneck", "a number of units, or 0 for none", units, isinstance(units, int) and 0 <= units < _LARGEST)
     rate = recipe.dropout

@@ -148,13 +148,13 @@ def freeze_stage(model: keras.Model, stage: Stage, own: LayerSettings) -> None:
 
     Args:
         model: The whole network.
-        stage: Says from where on it is trained, and the momentum of its normalization.
+        stage: Says from where on it is trained, what is frozen besides, and the momentum of its normalization.
         own: The settings that its layers had at first.
 
     Raises:
         UnknownNameError: The network has no such block.
     """
-    train_from(model, stage.train_from, stage.train_norm)
+    train_from(model, stage.train_from, stage.train_norm, stage.frozen)
     for layer, name, value in own:
         if name == "momentum":
             layer.momentum = value if stage.norm_momentum is None else stage.norm_momentum
@@ -174,7 +174,7 @@ def _settings_put_back(model: keras.Model) -> Iterator[LayerSettings]:
 
 def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> None:
     steps = train.steps(recipe.batch_size)
-    recorder.stage = stage
+    recorder.stage, recorder.stage_start = stage, stage_end - stage.epochs
     board = keras.callbacks.TensorBoard(recorder.folder / "logs", write_graph=False)
     while recorder.place.epoch < stage_end and not recorder.finished:
         place: Place = recorder.place

@@ -27,12 +27,22 @@ def read_history(path: Path) -> list[Row]:
         return [{key: _number(value) for key, value in row.items() if value != ""} for row in csv.DictReader(file)]
 
 
+def monitored_losses(rows: Sequence[Row]) -> list[float]:
+    """Returns the epochs' validation losses, their training losses where there is no validation."""
+    return [row["val_loss" if "val_loss" in row else "loss"] for row in rows]
+
+
 def best_epoch(rows: Sequence[Row]) -> int:
-    """Returns the place in `rows` of the lowest validation loss, of the last row where there is no validation."""
+    """Returns the place in `rows` of the lowest validation loss, of the last row where there is no validation.
+
+    Rows with other blocks in their column `frozen` than the last one has do not count: blocks that a stage left for a
+    later one, such as DELF's attention, were not trained in them.
+    """
     if not rows or "val_loss" not in rows[-1]:
         return len(rows) - 1
+    places = [place for place, row in enumerate(rows) if row.get("frozen") == rows[-1].get("frozen")]
     losses = [row["val_loss"] for row in rows]
-    return min(range(len(rows)), key=lambda place: (math.isnan(losses[place]), losses[place]))
+    return min(places, key=lambda place: (math.isnan(losses[place]), losses[place]))
 
 
 def should_stop(rows: Sequence[Row], patience: int | None) -> bool:

@@ -23,16 +23,16 @@ OPTIMIZERS = {
 }
 """By name: the class for one rate, the one for a rate a layer group, and the settings of both."""
 
-SCHEDULES = ("constant", "cosine", "inverse_time", "one_cycle")
+SCHEDULES = ("constant", "cosine", "inverse_time", "one_cycle", "plateau")
 ONE_CYCLE_MOMENTUM = (0.95, 0.85, 0.95)
 """`"fastai_adam"`'s at the start, the highest rate and the end; otherwise it is 0.9."""
 
 _FINAL_DIVISOR = 1e5
-_NOT_DECAYED = ("bias", "gamma", "beta")
+_NOT_DECAYED = ("bias", "gamma", "beta", "exponent")
 
 
 def make_optimizer(stage: Stage, steps_per_epoch: int, model: keras.Model | None = None) -> keras.optimizers.Optimizer:
-    """Builds the optimizer of one stage.
+    """Builds the optimizer of one stage; the rate of `"plateau"` is a variable, which the recorder sets.
 
     Args:
         stage: Names the optimizer and the schedule.

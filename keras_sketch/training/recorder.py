@@ -13,7 +13,8 @@ import numpy as np
 from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
 from keras_sketch.recipes import Stage
 from keras_sketch.training.checkpoint import Checkpoints, Place, fitting_state, network_state, restore
-from keras_sketch.training.history import Row, best_epoch, should_stop, write_history
+from keras_sketch.training.history import Row, best_epoch, monitored_losses, should_stop, write_history
+from keras_sketch.training.schedules import plateau_rate
 from keras_sketch.training.stopping import StopRequest
 
 SAVE_EVERY_SECONDS = 30.0
@@ -22,8 +23,10 @@ SAVE_EVERY_SECONDS = 30.0
 class Recorder(keras.callbacks.Callback):
     """Writes a history row an epoch, remembers the best weights, and saves the state now and then and on a stop.
 
-    A row's `learning_rate` is the stage's, as the next step would have it; `learning_rate_1`, `learning_rate_2` and so
-    on are those of its layer groups, from the input to the head, where it has them.
+    At each epoch's start it sets the rate of a stage with the schedule `"plateau"`, which follows from its rows so far.
+    A row's `learning_rate` is the stage's, as the next step of the epoch would have it; `learning_rate_1`,
+    `learning_rate_2` and so on are those of its layer groups, from the input to the head, where it has them; and
+    `frozen` names the blocks that the stage does not train wherever they are, if any.
 
     Args:
         network: The whole network: its weights are kept, whichever part of it is trained.
@@ -48,6 +51,7 @@ class Recorder(keras.callbacks.Callback):
         self.rows: list[Row] = []
         self.place = Place()
         self.stage: Stage | None = None
+        self.stage_start = 0
         self.best: list[np.ndarray] | None = None
         self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
         self._labels, self._stop = labels, stop
@@ -90,7 +94,13 @@ class Recorder(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Puts back the metrics of an epoch that was broken off."""
+        """Sets the rate where it depends on the losses, and puts back the metrics of an epoch that was broken off."""
+        stage = self.stage
+        if stage.schedule == "plateau":
+            losses = monitored_losses(self.rows[self.stage_start :])
+            self.model.optimizer.learning_rate = plateau_rate(
+                losses, stage.learning_rate, stage.plateau, stage.final_rate
+            )
         if self._metrics is not None:
             restore({"metrics": self.model.metrics_variables}, self._metrics)
             self._metrics = None
@@ -110,7 +120,9 @@ class Recorder(keras.callbacks.Callback):
         """Writes the epoch's row and looks whether it is the best, or the last."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         groups = {f"learning_rate_{i}": rate * factor for i, factor in enumerate(self.stage.group_rates, start=1)}
-        self.rows.append({"epoch": epoch + 1, "stage": self.stage.name, **logs, "learning_rate": rate, **groups})
+        frozen = {"frozen": " ".join(self.stage.frozen)} if self.stage.frozen else {}
+        about = {"epoch": epoch + 1, "stage": self.stage.name, **frozen}
+        self.rows.append({**about, **logs, "learning_rate": rate, **groups})
         write_history(self.folder / "history.csv", self.rows)
         if best_epoch(self.rows) == len(self.rows) - 1:
             self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._network.weights]

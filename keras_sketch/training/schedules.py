@@ -1,11 +1,38 @@
-"""Learning rates, and momentum, as functions of the step."""
+"""Learning rates, and momentum, as functions of the step, or of the losses so far."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import keras
 from keras import ops
+
+PLATEAU_FACTOR = 0.3
+"""What `plateau_rate` multiplies the rate by."""
+
+
+def plateau_rate(losses: Iterable[float], rate: float, patience: int, final_rate: float) -> float:
+    """Returns the rate of the epoch that follows: lower by `PLATEAU_FACTOR` for each plateau of the losses.
+
+    Keras' `ReduceLROnPlateau` with `min_delta=0`, whose own default would overlook the small steps of a loss that is a
+    mean over many classes. As a function of the losses alone it needs no state, and so survives a restart.
+
+    Args:
+        losses: Of the epochs so far, in order.
+        rate: Of the first epoch.
+        patience: Epochs without a loss below the lowest one, at least 1, after which the rate falls.
+        final_rate: The lowest rate.
+    """
+    best, waited = math.inf, 0
+    for loss in losses:
+        if loss < best:
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited == patience:
+            rate, waited = max(rate * PLATEAU_FACTOR, final_rate), 0
+    return rate
 
 
 @keras.saving.register_keras_serializable(package="keras_sketch")

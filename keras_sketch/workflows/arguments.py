@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
-from keras_sketch.errors import InvalidArgumentError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
 
 
 def check_known(names: Iterable[str], options: type) -> None:
@@ -40,3 +41,18 @@ def split_numbers(argument: str, numbers: Sequence[str | float], kind: Callable)
         what = "whole numbers" if kind is int else "numbers"
         raise InvalidArgumentError(argument, f"{what}, at least one, with commas between them", ", ".join(texts))
     return found
+
+
+def picture_path(output: str) -> Path:
+    """Checks where a picture is to be written, before anything is done for it.
+
+    Raises:
+        InvalidArgumentError: It is a folder.
+        MissingDataError: It is to be in a folder that does not exist.
+    """
+    picture = Path(output)
+    if picture.is_dir():
+        raise InvalidArgumentError("output", "the picture to write, not a folder", str(picture))
+    if not picture.absolute().parent.is_dir():
+        raise MissingDataError(f"The folder of {picture} does not exist. Make it, or choose another --output.")
+    return picture

@@ -43,13 +43,12 @@ def classify(run: str, images: Sequence[str]) -> tuple[keras.Model, np.ndarray, 
         KerasSketchError: No finished run there, or a file that is no image.
     """
     start_tensorflow()
-    import numpy as np
-    from scipy.special import softmax
-
     from keras_sketch.data.image_files import read_images
+    from keras_sketch.losses.activation import activation_of, probabilities
 
     if not images:
         raise InvalidArgumentError("images", "at least one file", images)
     model = open_classifier(run)
     pixels = read_images(images, model.metadata["preprocessing"])
-    return model, pixels, softmax(np.asarray(model.predict(pixels, verbose=0), "float32"), axis=-1)
+    activation = activation_of(model.metadata.get("recipe"))
+    return model, pixels, probabilities(model.predict(pixels, verbose=0), activation)

@@ -124,7 +124,7 @@ def _trained(run: str, options: EvaluationOptions) -> EvaluatedNetwork:
 
 def _pretrained(name: str, dataset: str, options: EvaluationOptions) -> EvaluatedNetwork:
     row, weights = backbone(name), options.get("weights") or "imagenet"
-    if not row.has_imagenet_weights:
+    if not row.has_imagenet_head:
         raise InvalidArgumentError("run", "a run's folder, or a network with ImageNet weights", name)
     if weights == "none":
         raise InvalidArgumentError("weights", "imagenet or a file: without weights there is nothing to test", weights)

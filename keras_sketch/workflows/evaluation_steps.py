@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_sketch.errors import RunFolderError
+from keras_sketch.losses.activation import activation_of
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.run_pictures import measure_heat_maps, write_pictures
+from keras_sketch.workflows.split_predictions import (
+    DISTRACTORS,
+    class_counts,
+    predict_distractors,
+    predict_split,
+    training_scores,
+)
 from keras_sketch.workflows.vote_run import predict_by_vote
 
 if TYPE_CHECKING:
     import keras
 
-    from keras_sketch.data.loading import OpenDataset
+    from keras_sketch.data.loading import DatasetInfo, OpenDataset
     from keras_sketch.data.pipeline import ImageSplit
+    from keras_sketch.evaluation.data_section import DataSummary
     from keras_sketch.evaluation.predictions import Predictions, RankedPredictions
     from keras_sketch.recipes import Recipe
 
@@ -30,35 +39,56 @@ _PLACES = ("country_code", "latitude", "longitude")
 def evaluate_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, history: Sequence[dict] = ()) -> dict:
     """Writes `predictions.csv`, `metrics.json`, the pictures and, last, `report.md`; returns the metrics.
 
+    Of landmarks `submission.csv` too. Images of no class, where the data has a split of them, count in GAP alone.
+
     Args:
         model: The classifier.
         data: With the split `"test"`, labelled by the model's classes.
         run: The folder; its settings are there.
         history: The training's epochs; none: nothing is said of the training, nor of how faithful heat maps are.
     """
+    from keras_sketch.evaluation.gap import add_distractors
     from keras_sketch.evaluation.predictions_csv import write_predictions
     from keras_sketch.evaluation.scores import classification_scores, missing_scores, write_metrics
 
     test, recipe = data.splits["test"], run.recipe()
-    predictions = predict_split(model, test, data.info.class_names, recipe.batch_size)
+    activation = activation_of(recipe.to_dict())
+    predictions = predict_split(model, test, data.info.class_names, recipe.batch_size, activation)
+    distractors = predict_distractors(model, data, recipe.batch_size, activation)
     groups = test.groups
     metrics = classification_scores(predictions.labels, predictions.probabilities, groups)
+    if distractors is not None:
+        metrics = add_distractors(metrics, predictions, groups, distractors)
     metrics |= _about_errors(predictions, groups, _ink(test, recipe.batch_size)) | _parameters(model, recipe)
     metrics["intervals"] |= _add_distances(metrics, predictions, groups)
     if data.info.leaked.get("test"):
         metrics["leaked"] = data.info.leaked["test"]
     if history:
         metrics |= _about_split(data, predictions, groups)
-        metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels)
+        metrics["train"] = training_scores(model, data, recipe.batch_size, activation)
+        metrics["faithfulness"] = measure_heat_maps(model, test, predictions.labels, activation)
     earlier = run.metrics() if run.finished else {}
     if not missing_scores(earlier) and earlier["num_examples"] == metrics["num_examples"]:
         metrics |= {key: value for key, value in earlier.items() if key == "votes"}
     write_predictions(run.path / "predictions.csv", predictions)
+    _write_submission(data, run, predictions, distractors)
     write_metrics(run.path / "metrics.json", metrics)
     write_pictures(model, data, predictions, history, recipe, run.path)
     _write_report(data, predictions, metrics, run)
-    print(f"Test: {_scores_line(metrics)}, {metrics['num_examples']:,} examples")
+    print(f"Test: {_scores_line(metrics, _ranked(data))}, {metrics['num_examples']:,} examples")
     return metrics
+
+
+def _ranked(data: OpenDataset) -> bool:
+    """Whether the data is of a competition that ranks answers by their confidence."""
+    return data.info.provenance["dataset"] == "gldv2" or DISTRACTORS in data.splits
+
+
+def _write_submission(data: OpenDataset, run: RunFolder, *predictions: Predictions | RankedPredictions | None) -> None:
+    from keras_sketch.evaluation.submission import are_landmarks, write_submission
+
+    if _ranked(data) and are_landmarks(data.info.class_names):
+        write_submission(run.path / "submission.csv", *(part for part in predictions if part is not None))
 
 
 def _about_errors(predictions: Predictions, groups: Sequence[str], ink: np.ndarray) -> dict:
@@ -111,20 +141,6 @@ def _ink(split: ImageSplit, batch_size: int) -> np.ndarray:
     return np.concatenate([ink_shares(images.numpy()) for images, _ in split.evaluation(batch_size)])
 
 
-def predict_split(model: keras.Model, split: ImageSplit, class_names: Sequence[str], batch_size: int) -> Predictions:
-    """Runs the model over every example of a split once, in stored order; siblings have `group` among their facts."""
-    from scipy.special import softmax
-
-    from keras_sketch.evaluation.predictions import Predictions
-
-    logits = model.predict(split.evaluation(batch_size), verbose=0)
-    facts, groups = split.facts(), split.groups
-    labels, ids = facts.pop("label"), facts.pop("id")
-    if len(set(groups)) < len(groups):
-        facts["group"] = groups
-    return Predictions(ids, labels, softmax(np.asarray(logits, "float32"), axis=-1), class_names, facts)
-
-
 def vote_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, vote: str) -> dict:
     """Writes `predictions-<vote>.csv`, adds the vote's figures to `metrics.json`, and rewrites `report.md`."""
     from keras_sketch.evaluation.intervals import paired_difference
@@ -135,12 +151,17 @@ def vote_and_report(model: keras.Model, data: OpenDataset, run: RunFolder, vote:
     single = read_predictions(run.path / "predictions.csv", data.info.class_names)
     if single.ids != list(test.facts(["id"])["id"]):
         raise RunFolderError(f"{run.path / 'predictions.csv'} is of other examples: evaluate once without --vote.")
-    voted = predict_by_vote(model, test, data.info.class_names, run.recipe().batch_size, by_heat=vote == "cam")
+    recipe = run.recipe()
+    how = {"by_heat": vote == "cam", "activation": activation_of(recipe.to_dict())}
+    voted = predict_by_vote(model, test, data.info.class_names, recipe.batch_size, **how)
     scores = classification_scores(voted.labels, voted.probabilities, test.groups)
+    if "num_distractors" in metrics:  # of which there are no votes
+        for each in (scores, scores["intervals"]):
+            each["gap_without_distractors"] = each.pop("gap")
     paired = paired_difference(single.predicted == single.labels, voted.predicted == voted.labels)
     difference = {"top1": paired.difference, "interval": paired.interval, "gained": paired.gained, "lost": paired.lost}
     metrics["votes"] = metrics.get("votes", {}) | {vote: {**scores, "difference": difference}}
-    metrics |= _parameters(model, run.recipe())
+    metrics |= _parameters(model, recipe)
     write_predictions(run.path / f"predictions-{vote}.csv", voted)
     write_metrics(run.path / "metrics.json", metrics)
     _write_report(data, single, metrics, run)
@@ -157,14 +178,15 @@ def _parameters(model: keras.Model, recipe: Recipe) -> dict[str, int]:
 
     if not recipe.stages:
         return {"parameters": model.count_params()}
-    train_from(model, recipe.stages[-1].train_from, recipe.stages[-1].train_norm)
+    last = recipe.stages[-1]
+    train_from(model, last.train_from, last.train_norm, last.frozen)
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return {"parameters": model.count_params(), "parameters_trained": trained}
 
 
-def _scores_line(scores: dict) -> str:
+def _scores_line(scores: dict, ranked: bool = False) -> str:
     parts = []
-    for key, name in (("top1", "top-1"), ("top5", "top-5")):
+    for key, name in (("top1", "top-1"), ("top5", "top-5"), *([("gap", "GAP")] if ranked else [])):
         low, high = scores["intervals"][key]
         parts.append(f"{name} {scores[key]:.2%} ({low:.2%} to {high:.2%})")
     return ", ".join(parts)
@@ -173,12 +195,10 @@ def _scores_line(scores: dict) -> str:
 def _write_report(
     data: OpenDataset, predictions: Predictions | RankedPredictions, metrics: dict, run: RunFolder
 ) -> None:
-    from keras_sketch.evaluation.data_section import DataSummary
     from keras_sketch.evaluation.report import write_report
     from keras_sketch.training.history import read_history
 
     recipe, info, history = run.recipe(), data.info, run.path / "history.csv"
-    counts = {name: np.bincount(split.labels, minlength=len(info.class_names)) for name, split in data.splits.items()}
     write_report(
         run.path,
         title=_title(run, info.provenance["dataset"]),
@@ -186,21 +206,28 @@ def _write_report(
         labels=predictions.labels,
         predicted=predictions.predicted,
         class_names=info.class_names,
-        data=DataSummary(
-            dataset=f"{info.provenance['dataset']}/{info.provenance['config']}",
-            splits=info.num_examples,
-            provenance=f"Version {info.provenance['version']}, prepared in {info.provenance['prepared_in']}.",
-            split_scheme=info.provenance["split"],
-            class_counts=counts,
-            bad_examples=info.bad_examples,
-            manifest=os.path.join(info.provenance["prepared_in"], "bad_examples.csv"),
-            leaked=info.leaked,
-            left_out=info.left_out,
-        ),
+        data=_summary(info, class_counts(data)),
         recipe=recipe.to_dict() if recipe.stages else _as_pretrained(recipe),
         published=(recipe.published,) if recipe.published else (),
         facts={name: values for name, values in predictions.facts.items() if name not in (*_IDENTIFIERS, *_PLACES)},
         history=read_history(history) if history.is_file() else (),
+    )
+
+
+def _summary(info: DatasetInfo, counts: dict[str, np.ndarray]) -> DataSummary:
+    from keras_sketch.evaluation.data_section import DataSummary
+
+    source = info.provenance
+    return DataSummary(
+        dataset=f"{source['dataset']}/{source['config']}",
+        splits=info.num_examples,
+        provenance=f"Version {source['version']}, prepared in {source['prepared_in']}.",
+        split_scheme=source["split"],
+        class_counts=counts,
+        bad_examples=info.bad_examples,
+        manifest=os.path.join(source["prepared_in"], "bad_examples.csv"),
+        leaked={split: count for split, count in info.leaked.items() if split != DISTRACTORS},
+        left_out=info.left_out,
     )
 
 

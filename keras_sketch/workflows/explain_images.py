@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from keras_sketch.curation.imagenet import display_names
-from keras_sketch.errors import InvalidArgumentError, MissingDataError, UnknownNameError
+from keras_sketch.errors import InvalidArgumentError, UnknownNameError
+from keras_sketch.workflows.arguments import picture_path
 from keras_sketch.workflows.classification import classify
 
 if TYPE_CHECKING:
@@ -45,11 +46,7 @@ def explain(
         KerasSketchError: No finished run there, a file that is no image, no such class or layer, or options that do not
             go together.
     """
-    picture = Path(output or f"{method}.png")
-    if picture.is_dir():
-        raise InvalidArgumentError("output", "the picture to write, not a folder", str(picture))
-    if not picture.absolute().parent.is_dir():
-        raise MissingDataError(f"The folder of {picture} does not exist. Make it, or choose another --output.")
+    picture = picture_path(output or f"{method}.png")
     if method == "channels" and (faithfulness or class_name is not None):
         option, value = ("faithfulness", True) if faithfulness else ("class_name", class_name)
         raise InvalidArgumentError(option, "left out with --method channels, which draws no heat", value)

@@ -12,7 +12,7 @@ from keras_sketch.errors import InvalidArgumentError, RunFolderError, TrainingEr
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, open_data, share_batches
+from keras_sketch.workflows.from_recipe import build_network, check_weights, open_data, share_batches
 from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
@@ -111,6 +111,7 @@ def _sweep(
 
     steps = len(sweep_rates(*limits))
     check_augmentation(recipe.augmentation)
+    check_weights(recipe)
     strategy = make_strategy(devices)
     data = open_data(recipe, options)
     recipe = share_batches(recipe, data, strategy.num_replicas_in_sync if strategy else 1, any_batch)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from keras_sketch.curation.imagenet import imagenet_classes
-from keras_sketch.errors import InvalidArgumentError, TrainingError
+from keras_sketch.errors import InvalidArgumentError, MissingDataError, TrainingError
+from keras_sketch.losses.table import LOSSES
+from keras_sketch.models.table import backbone
 from keras_sketch.recipes import Recipe
 from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions
 
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from keras_sketch.data.loading import DatasetInfo, OpenDataset
+
+_LOCAL_FEATURES = "delf_resnet50_matrix"
+_EXTRACT = (
+    "delf.weights.h5, which keras-sketch extract writes: first keras-sketch train --recipe gldv2-delf, then "
+    "keras-sketch extract runs/gldv2-delf gldv2, then this (--weights FILE where it is elsewhere)"
+)
 
 
 def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
@@ -59,19 +68,43 @@ def share_batches(recipe: Recipe, data: OpenDataset, replicas: int, any_batch: b
     return recipe
 
 
+def check_weights(recipe: Recipe) -> None:
+    """Finds out before any data is read that a weights file is not there.
+
+    Raises:
+        MissingDataError: It is not; says where it comes from.
+        InvalidArgumentError: The network has no weights of that name, or cannot do without.
+        UnknownNameError: It has no such tower.
+    """
+    from keras_sketch.models.loading import split_weights
+
+    row = backbone(recipe.model)
+    if recipe.model == _LOCAL_FEATURES and recipe.weights is None:
+        raise InvalidArgumentError("weights", _EXTRACT, "none")
+    for part, path in split_weights(recipe.model, row, recipe.weights).items():
+        if path == "imagenet" or os.path.isfile(path):
+            continue
+        tower = row.towers.get(part)
+        hint = "Give another (--weights), imagenet or none."
+        if recipe.model == _LOCAL_FEATURES:
+            hint = f"It is {_EXTRACT}."
+        elif tower is not None and tower.published:
+            hint = f"It is at {tower.published}. Give --weights {part}=FILE, and the other towers' after commas."
+        raise MissingDataError(f"There is no weights file {path}. {hint}")
+
+
 def check_blocks(recipe: Recipe) -> None:
     """Finds out before any data is read that the network lacks a block which a stage begins with.
 
     Raises:
         UnknownNameError: It does; lists those it has.
     """
-    if any(stage.train_from not in ("all", "head") or stage.group_rates for stage in recipe.stages):
+    if any(stage.train_from not in ("all", "head") or stage.frozen or stage.group_rates for stage in recipe.stages):
         from keras_sketch.models import build_classifier
-        from keras_sketch.models.table import backbone
 
         height, width, channels = backbone(recipe.model).input_shape
         shape = (recipe.image_size or height, recipe.image_size or width, channels)
-        check_stages(build_classifier(recipe.model, 2, shape, None), recipe)
+        check_stages(build_classifier(recipe.model, 2, shape, None, **_head(recipe)), recipe)
 
 
 def check_stages(network: keras.Model, recipe: Recipe) -> None:
@@ -80,7 +113,7 @@ def check_stages(network: keras.Model, recipe: Recipe) -> None:
 
     for stage in recipe.stages:
         layer_groups(network, max(1, len(stage.group_rates)))
-        train_from(network, stage.train_from, stage.train_norm)
+        train_from(network, stage.train_from, stage.train_norm, stage.frozen)
 
 
 def build_network(
@@ -114,12 +147,17 @@ def build_network(
     keras.config.set_dtype_policy(precision)
     try:
         weights = None if begun else recipe.weights
-        network = build_classifier(
-            recipe.model, len(info.class_names), info.image_shape, weights, recipe.light_on_dark, recipe.head
-        )
+        settings = dict(weights=weights, light_on_dark=recipe.light_on_dark, head=recipe.head, **_head(recipe))
+        network = build_classifier(recipe.model, len(info.class_names), info.image_shape, **settings)
         return synchronize_batch_normalization(network) if strategy else network
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _head(recipe: Recipe) -> dict[str, object]:
+    """Returns the arguments of `build_classifier` that say what its head is made of."""
+    scale = recipe.scale if LOSSES[recipe.loss].cosine else None
+    return dict(pooling=recipe.pooling, bottleneck=recipe.bottleneck, dropout=recipe.dropout, cosine_scale=scale)
 
 
 def _check_imagenet_classes(recipe: Recipe, info: DatasetInfo) -> None:

@@ -16,6 +16,7 @@ def prepare(
     data_dir: str | None = None,
     manual_dir: str | None = None,
     max_bad: float | None = None,
+    beam: str | None = None,
 ) -> None:
     """Downloads or reads a dataset and stores it ready for training.
 
@@ -28,12 +29,16 @@ def prepare(
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
+        beam: Options of Apache Beam, with commas between them (runner=DirectRunner): prepares with it, on as many
+            machines as the runner has. For gldv2 alone. Default: without Beam.
     """
     start_tensorflow()
     from keras_sketch.data.sources import prepare as prepare_builder
     from keras_sketch.workflows.arguments import split_names
 
-    builder = prepare_builder(dataset, config, split, split_names(classes), per_class, max_bad, data_dir, manual_dir)
+    builder = prepare_builder(
+        dataset, config, split, split_names(classes), per_class, max_bad, data_dir, manual_dir, beam
+    )
     counts = ", ".join(f"{each.num_examples:,} {name}" for name, each in builder.info.splits.items())
     print(f"{builder.data_dir}: {counts}; {builder.info.features['label'].num_classes} classes")
     for picture in sorted(Path(builder.data_dir).glob("*.png")):

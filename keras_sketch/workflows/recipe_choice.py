@@ -23,14 +23,21 @@ class RecipeOptions(TypedDict, total=False):
         manual_dir: A folder with the dataset as published. Default: it is downloaded.
         max_bad: Largest share of bad examples that is accepted, 0 to 1. Default: the dataset's own, 0.01.
         weights: "imagenet", "none", or a .weights.h5, .h5 or .keras file (ResNeXt: .safetensors too) of the same
-            network to start from.
+            network to start from; of two towers each one's, as in vgg16=FILE,resnet50=imagenet.
         image_size: Side of the images in pixels.
         train_from: What the last stage trains: "all", "head", or the name of the first block of layers, such as conv5;
             those before it are frozen.
-        loss: "cross_entropy", or for countries "haversine" (that plus the expected distance) or "haversine_smoothing"
-            (targets that fall off with the distance).
+        pooling: What makes one row of numbers of the backbone's maps: "avg", "gem" (generalized mean, one learnt
+            exponent), "gem_channels" (one a channel) or "attention". Default: the recipe's, else the network's.
+        bottleneck: Units of a dense layer before the output, with normalization, ReLU and dropout; 0: none.
+        dropout: Rate of the dropout before the output. Default: the recipe's, else the network's.
+        loss: "cross_entropy"; "binary_cross_entropy"; "arcface" or "cosface" (cosines with a margin); or for countries
+            "haversine" (cross entropy plus the expected distance) or "haversine_smoothing" (targets that fall off with
+            the distance).
         alpha: Weight of the distance, in Earth radii, in the loss haversine.
         tau: The distance in km over which the targets of haversine_smoothing fall to 37 %.
+        margin: Of the true class: added to its angle, in radians (arcface), or taken from its cosine (cosface).
+        scale: What arcface and cosface multiply the cosines by.
         balance: Of classes of unequal size: "none", "weights" (each class counts the same in the loss) or "sampling"
             (an epoch shows each class equally often).
         seed: Of the weights, the order and the augmentation.
@@ -46,22 +53,31 @@ class RecipeOptions(TypedDict, total=False):
     weights: str | None
     image_size: int | None
     train_from: str | None
+    pooling: str | None
+    bottleneck: int | None
+    dropout: float | None
     loss: str | None
     alpha: float | None
     tau: float | None
+    margin: float | None
+    scale: float | None
     balance: str | None
     seed: int | None
 
 
 DATA_OPTIONS = ("data_dir", "manual_dir", "max_bad")
-_LOSS_OPTIONS = ("alpha", "tau")
+LOSS_OPTIONS = ("alpha", "tau", "margin", "scale")
+"""The recipe's fields that belong to some of the losses."""
+
+_HEAD_OPTIONS = {"classes", "pooling", "bottleneck", "dropout"}
 
 
 def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOptions, **changes) -> Recipe:
     """Returns the recipe of that name, or the dataset's own, with the values that were given.
 
     With the weights `"none"`, or with a model that has none of ImageNet in place of the recipe's, everything is trained
-    from scratch. Where classes are asked for, or a model that has none, ImageNet's output layer gives way to a new one.
+    from scratch. Where classes, another head or a loss of cosines are asked for, or a model that has none, ImageNet's
+    output layer gives way to a new one.
 
     Args:
         recipe: Its name; None: the dataset's own.
@@ -87,12 +103,13 @@ def choose_recipe(recipe: str | None, dataset: str | None, options: RecipeOption
     if given.get("weights") == "none":
         del given["weights"]
         chosen = chosen.from_scratch()
-    if "classes" in given or not row.has_imagenet_weights:
+    check_loss(given.get("loss", chosen.loss))
+    cosine = LOSSES[given.get("loss", chosen.loss)].cosine
+    if given.keys() & _HEAD_OPTIONS or cosine or not row.has_imagenet_head:
         given["head"] = "new"
     changed = chosen.with_changes(**given)
     check_recipe(changed)
-    check_loss(changed.loss)
-    for name in _LOSS_OPTIONS:
+    for name in LOSS_OPTIONS:
         if name in given and name not in LOSSES[changed.loss].fields:
             others = " or ".join(loss for loss, row in LOSSES.items() if name in row.fields)
             raise InvalidArgumentError(name, f"left out with the loss {changed.loss}: {others} has it", given[name])

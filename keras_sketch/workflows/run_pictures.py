@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_sketch.curation.countries import country_centroids
 from keras_sketch.curation.imagenet import display_names
+from keras_sketch.workflows.split_predictions import class_counts
 
 if TYPE_CHECKING:
     import keras
@@ -60,8 +61,7 @@ def write_pictures(
     centroids = country_centroids(names)
     if centroids is not None:
         draw_world_map(folder / "world_map.png", labels, predicted, names, centroids)
-    counts = {name: np.bincount(split.labels, minlength=len(names)) for name, split in data.splits.items()}
-    draw_class_counts(folder / "classes.png", counts, names)
+    draw_class_counts(folder / "classes.png", class_counts(data), names)
     sampled = _spread(np.unique(labels), _SAMPLED_CLASSES)
     chosen = _first_of_each_class(labels, _SAMPLES_A_CLASS, sampled)
     draw_samples(folder / "samples.png", test.images(chosen), labels[chosen], names)
@@ -109,8 +109,14 @@ def _write_heat_maps(model, test: ImageSplit, predictions: Predictions, chosen: 
     write_gradcam_grid(path, images, gradcam(model, images), titles)
 
 
-def measure_heat_maps(model: keras.Model, test: ImageSplit, labels: np.ndarray) -> dict:
+def measure_heat_maps(model: keras.Model, test: ImageSplit, labels: np.ndarray, activation: str) -> dict:
     """Measures how faithful Grad-CAM's heat maps are on some test images, beside a map that knows nothing.
+
+    Args:
+        model: The classifier.
+        test: The images.
+        labels: Their classes.
+        activation: What makes probabilities of the logits.
 
     Returns:
         The figures of `keras_sketch.explain.faithfulness` under `gradcam` and `random`, and `num_images`.
@@ -120,7 +126,8 @@ def measure_heat_maps(model: keras.Model, test: ImageSplit, labels: np.ndarray) 
     a_class = -(-_MEASURED_IMAGES // len(np.unique(labels)))
     images = test.images(_spread(_first_of_each_class(labels, a_class), _MEASURED_IMAGES))
     maps = {"gradcam": gradcam(model, images), "random": control_maps(images)["random"]}
-    figures = {name: faithfulness(model, images, heat, steps=_STEPS).figures() for name, heat in maps.items()}
+    how = {"steps": _STEPS, "activation": activation}
+    figures = {name: faithfulness(model, images, heat, **how).figures() for name, heat in maps.items()}
     return {**figures, "num_images": len(images)}
 
 

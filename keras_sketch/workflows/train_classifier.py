@@ -9,8 +9,15 @@ from keras_sketch.errors import InvalidArgumentError, TrainingError
 from keras_sketch.losses.table import LOSSES
 from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, check_blocks, check_stages, open_data, share_batches
-from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
+from keras_sketch.workflows.from_recipe import (
+    build_network,
+    check_blocks,
+    check_stages,
+    check_weights,
+    open_data,
+    share_batches,
+)
+from keras_sketch.workflows.recipe_choice import LOSS_OPTIONS, RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
@@ -98,6 +105,9 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
             received = recipe.augmentation.policy
             raise InvalidArgumentError("policy", "none with --deterministic: its draws do not repeat", received)
         _make_deterministic()
+    begun = resume and Checkpoints(run.path / "checkpoints").exist
+    if not begun:
+        check_weights(recipe)
     strategy = make_strategy(devices)
     data = open_data(recipe, options)
     train_split, replicas = data.splits["train"], strategy.num_replicas_in_sync if strategy else 1
@@ -105,7 +115,6 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
     for stage in recipe.stages:
         make_optimizer(stage, train_split.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
-    begun = resume and Checkpoints(run.path / "checkpoints").exist
     with scope(strategy):
         network = build_network(recipe, data.info, precision, strategy, begun)
     check_stages(network, recipe)
@@ -152,11 +161,13 @@ def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFo
     counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
     side, classes = info.image_shape[0], len(info.class_names)
     shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
-    head = ", with their output layer" if recipe.head == "pretrained" else ""
+    output = ", with their output layer" if recipe.head == "pretrained" else ""
+    head = _head(recipe)
     balance = f", classes balanced by {recipe.balance}" if recipe.balance != "none" else ""
     lines = [
         f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
-        f"Weights: {recipe.weights or 'random'}{head}",
+        f"Weights: {recipe.weights or 'random'}{output}",
+        *([f"Head: {head}"] if head else []),
         f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
         f"Training: {_epochs(recipe.epochs)}, batch {recipe.batch_size}{shared}{balance}, {_loss(recipe)}, "
         f"{precision}, seed {recipe.seed}",
@@ -170,11 +181,17 @@ def _epochs(count: int) -> str:
     return f"{count} epoch{'s' if count > 1 else ''}"
 
 
+def _head(recipe: Recipe) -> str:
+    parts = [f"{recipe.pooling} pooling"] if recipe.pooling else []
+    parts += [f"a bottleneck of {recipe.bottleneck:,} units"] if recipe.bottleneck else []
+    parts += [f"dropout {recipe.dropout:g}"] if recipe.dropout is not None else []
+    return ", ".join(parts)
+
+
 def _loss(recipe: Recipe) -> str:
-    name = recipe.loss.replace("_", " ")
-    values = [
-        f"{field} {getattr(recipe, field):g}" for field in LOSSES[recipe.loss].fields if field in ("alpha", "tau")
-    ]
+    name, fields = recipe.loss.replace("_", " "), LOSSES[recipe.loss].fields
+    values = [f"{field} {getattr(recipe, field):g}" for field in LOSS_OPTIONS if field in fields]
+    values += [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
     return f"{name} ({', '.join(values)})" if values else name
 
 
@@ -182,7 +199,10 @@ def _stage_line(stage: Stage) -> str:
     rates = [f"{stage.learning_rate * factor:.3g}" for factor in stage.group_rates or (1.0,)]
     parts = [f"{stage.name}, {_epochs(stage.epochs)}, {stage.optimizer} at {' / '.join(rates)}"]
     if stage.schedule != "constant":
-        parts.append(stage.schedule.replace("_", " "))
+        down = f" down to {stage.final_rate:g}" if stage.schedule == "plateau" else ""
+        parts.append(stage.schedule.replace("_", " ") + down)
     if stage.train_from != "all":
         parts.append(f"trained from {stage.train_from}" + (" and normalization" if stage.train_norm else ""))
+    if stage.frozen:
+        parts.append(f"{' and '.join(stage.frozen)} frozen")
     return ", ".join(parts)

@@ -18,7 +18,7 @@ from keras_sketch.training.search_plan import SearchPlan
 from keras_sketch.training.sweep import Sweep
 from keras_sketch.training.trial_ledger import Ledger
 from keras_sketch.workflows.damaged_data import damaged_data_named
-from keras_sketch.workflows.from_recipe import build_network, check_blocks, check_stages, open_data
+from keras_sketch.workflows.from_recipe import build_network, check_blocks, check_stages, check_weights, open_data
 from keras_sketch.workflows.random_outcome import write_random_outcome
 from keras_sketch.workflows.recipe_choice import DATA_OPTIONS, RecipeOptions, choose_recipe
 from keras_sketch.workflows.search_choice import choose_plan
@@ -95,6 +95,7 @@ def _run(recipe: Recipe, plan: SearchPlan, folder: SearchFolder, options, worker
         return
     start_tensorflow()
     gpus = _leave_gpus() if workers > 1 else []
+    check_weights(recipe)
     check_blocks(recipe)
     data = open_data(recipe, options)
     if "validation" not in data.splits:

@@ -1,5 +1,6 @@
 """Every command and every piece of Python in the pages is run, on small data and for one epoch."""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -14,6 +15,8 @@ import pytest
 
 from keras_sketch import cli
 from keras_sketch.drawing import draw_doodle
+from keras_sketch.evaluation import figures
+from keras_sketch.workflows import evaluation_steps, export_run
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
@@ -28,12 +31,14 @@ def commands():
 
 
 SMALL_NETWORK = ["--model", "sketch_cnn", "--weights", "none", "--image-size", "32"]
+SMALL_LANDMARKS = ["--config", "min10-distractors", "--split", "image-60-20-20"]
+SMALL_ATTENTION = ["--model", "doodle_resnet", "--pooling", "attention", "--weights", "none", "--image-size", "32"]
 SMALL_SWEEP = "--optimizers adam --learning-rates 0.01 --decays 0 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
 SMALL_RANDOM_SEARCH = "--draws 2 --batch-sizes 16 --trial-epochs 1 --epochs 1".split()
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory, landmarks):
     """A folder that has what a reader of the pages has."""
     folder = tmp_path_factory.mktemp("home")
     for kind in ("quickdraw", "downloads"):
@@ -60,9 +65,44 @@ def home(tmp_path_factory):
         shutil.copy(dummy / name, folder / "routes" / "tabby" / copy)
     for name in ("imagenet_sketch", "geoguessr"):
         shutil.copytree(ROOT / "tfds_builders" / name / "dummy_data", folder / name)
+    shutil.copytree(landmarks, folder / "gldv2")
     keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None).save_weights(folder / "net.weights.h5")
     cv2.imwrite(str(folder / "drawing.png"), np.full((40, 40), 255, "uint8"))
+    texture = cv2.resize(np.random.default_rng(0).integers(0, 256, (12, 12, 3), "uint8"), (96, 96))
+    cv2.imwrite(str(folder / "tower.jpg"), texture)
+    cv2.imwrite(str(folder / "tower_again.jpg"), texture[8:, 8:])
     return folder
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leaves out of most runs what every run does whatever the command says, and what has tests of its own.
+
+    All of it is done for two runs: `doodles`, and `geoguessr`, which has a map and heat maps of photos.
+    """
+    whole = {"doodles", "geoguessr", "served"}
+
+    def for_some(module, name):
+        original = getattr(module, name)
+
+        def replacement(*arguments):
+            folder = next(each for each in arguments if isinstance(each, Path))
+            if whole & {folder.name, folder.parent.name}:
+                original(*arguments)
+
+        monkeypatch.setattr(module, name, replacement)
+
+    for_some(evaluation_steps, "write_pictures")
+    for_some(export_run, "_export")
+    measured = []
+
+    def measure_once(*arguments, original=evaluation_steps.measure_heat_maps):
+        measured[:] = measured or [original(*arguments)]
+        return measured[0]
+
+    monkeypatch.setattr(evaluation_steps, "measure_heat_maps", measure_once)
+    monkeypatch.setattr(figures, "DPI", 24)
+    monkeypatch.setattr(keras.callbacks, "TensorBoard", lambda *_, **__: keras.callbacks.Callback())
 
 
 def run(command, monkeypatch):
@@ -72,21 +112,29 @@ def run(command, monkeypatch):
     if front_door:
         arguments += ["--epochs", "1", "--batch-size", "16", "--data-dir", "data", "--resume"]
         if "--per-class" not in arguments:
-            arguments += ["--per-class", "50"]
+            arguments += ["--per-class", "30"]
         if "quickdraw" in arguments and "--manual-dir" not in arguments:
             arguments += ["--manual-dir", "downloads"]
-        if {"sketchy", "imagenet_sketch", "geoguessr"} & {*arguments}:
+        if "gldv2-delf" in arguments:
+            arguments += SMALL_ATTENTION
+        elif {"sketchy", "imagenet_sketch", "geoguessr", "gldv2"} & {*arguments}:
             arguments += SMALL_NETWORK
         if "streets-doodles" in arguments:
             arguments += ["--classes", "cat,sun"]
     if arguments[:2] == ["evaluate", "densenet121"]:
         arguments[1] = "mobilenet_025"
         arguments += ["--weights", "net.weights.h5", "--image-size", "32", "--data-dir", "data"]
+    if arguments == ["prepare", "doodles"]:
+        arguments += ["--per-class", "30"]
     if arguments[0] == "find-lr":
-        arguments += ["--per-class", "50", "--data-dir", "data", "--batch-size", "32"]
+        arguments += ["--per-class", "30", "--data-dir", "data", "--batch-size", "32", "--steps", "30"]
     if arguments[0] == "tune":
         small = SMALL_RANDOM_SEARCH if "random" in arguments else SMALL_SWEEP
         arguments += [*SMALL_NETWORK, *small, "--data-dir", "data"]
+    if "--beam" in arguments and importlib.util.find_spec("apache_beam") is None:
+        del arguments[arguments.index("--beam") :]
+    if "gldv2" in arguments:
+        arguments += SMALL_LANDMARKS
     if "geoguessr" in arguments:
         arguments += ["--config", "all"]
         if "--split" not in arguments:
@@ -95,7 +143,7 @@ def run(command, monkeypatch):
     (cli.train_main if front_door else cli.main)()
 
 
-def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
+def test_the_commands_run_in_the_order_in_which_they_stand(home, quick, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "data"))
     for command in commands():
@@ -105,9 +153,10 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, monkeypatch):
             run(command, monkeypatch)
     assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
         *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
-        *("imagenet_sketch", "geoguessr", "geoguessr-view"),
+        *("imagenet_sketch", "geoguessr", "geoguessr-view", "gldv2", "gldv2-delf", "gldv2-delf-bottleneck"),
     }
     assert (home / "served" / "saved_model.pb").is_file()
+    assert (home / "retrievals" / "gldv2-delf-on-gldv2" / "report.md").is_file()
     names = {}
     for block in blocks("python"):
         exec(block, names)  # noqa: S102

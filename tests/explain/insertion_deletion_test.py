@@ -64,6 +64,18 @@ def test_it_equals_a_loop_by_hand():
         np.testing.assert_allclose(measured.deletion[place], rubbed_out, atol=1e-5)
 
 
+def test_a_sigmoid_makes_the_probabilities_where_it_is_asked_for():
+    model, _ = corner_reader()
+    images, heat = drawings(3), np.random.default_rng(1).random((3, SIDE, SIDE))
+    logits = np.asarray(model(images.astype("float32")), float)
+    for activation, expected in (
+        ("softmax", np.exp(logits[:, 1]) / np.exp(logits).sum(axis=1)),
+        ("sigmoid", 1 / (1 + np.exp(-logits[:, 1]))),
+    ):
+        measured = faithfulness(model, images, heat, 1, steps=2, activation=activation)
+        np.testing.assert_allclose(measured.insertion[:, -1], expected, atol=1e-5)
+
+
 def test_where_the_evidence_is_known_the_right_map_wins():
     model, right = corner_reader()
     images = drawings()

@@ -4,6 +4,7 @@ from keras import layers
 
 from keras_sketch.errors import UnknownNameError
 from keras_sketch.explain.layers import feature_layer_name, find_layer, output_operation
+from keras_sketch.models.pooling import pool
 
 
 def head(features):
@@ -32,6 +33,25 @@ def test_squeeze_and_excitation_is_not_taken_for_the_pooling():
     gate = layers.Conv2D(4, 1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
     x = layers.Multiply(name="gated")([x, gate])
     assert feature_layer_name(keras.Model(inputs, head(x))) == "gated"
+
+
+def test_of_attention_it_is_what_is_weighed(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="features")(inputs)
+    model = keras.Model(inputs, layers.Dense(3)(pool(x, "attention")))
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras"), keras.models.clone_model(model)):
+        assert feature_layer_name(each) == "features"
+    assert find_layer(model, "attention_score")[0] == "attention_score"
+
+
+@pytest.mark.parametrize("pooling", ["avg", "attention"])
+def test_of_two_towers_it_is_the_second_one_s(pooling):
+    inputs = keras.Input((8, 8, 3))
+    first = layers.MaxPooling2D(name="end_of_first")(layers.Conv2D(4, 3)(layers.Conv2D(4, 3)(inputs)))
+    second = layers.Conv2D(4, 3, name="end_of_second")(inputs)
+    joined = layers.Concatenate()([pool(first, pooling, "first"), pool(second, pooling, "second")])
+    assert feature_layer_name(keras.Model(inputs, layers.Dense(3)(joined))) == "end_of_second"
 
 
 def test_images_of_any_size_and_operations_without_layers():

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_sketch.curation.decode import check_image
-from keras_sketch.errors import InvalidArgumentError, RunFolderError
+from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
 from keras_sketch.exporting.saved_model import export_saved_model
 
 NAMES = ["zebra", "ant", "Käfer", "owl", "fox", "cow", "eel"]
@@ -95,6 +95,22 @@ def test_files_and_pixels_give_what_the_model_gives(export):
         np.testing.assert_allclose(probabilities, expected[0], atol=1e-6)
         assert names == expected[1].tolist()
         np.testing.assert_allclose(scores, expected[2], atol=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "activation"), [("binary_cross_entropy", tf.sigmoid), ("arcface", tf.nn.softmax)])
+def test_the_recipes_loss_says_what_makes_probabilities(tmp_path, loss, activation):
+    model, images = classifier(), np.random.default_rng(0).integers(0, 255, (4, SIDE, SIDE, 3)).astype("uint8")
+    export_saved_model(model, tmp_path / "m", NAMES, stretch, metadata={"recipe": {"loss": loss}})
+    probabilities, _, scores = read(tf.saved_model.load(str(tmp_path / "m")).signatures["pixels"](tf.constant(images)))
+    expected = activation(model.predict(images, verbose=0)).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(scores, -np.sort(-expected, axis=1)[:, :5], atol=1e-6)
+
+
+def test_a_loss_that_does_not_exist_is_named_and_nothing_written(tmp_path):
+    with pytest.raises(UnknownNameError, match="loss 'softmax'"):
+        export_saved_model(classifier(), tmp_path / "m", NAMES, stretch, metadata={"recipe": {"loss": "softmax"}})
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_turned_photo_scores_as_the_upright_one(export):

@@ -27,8 +27,8 @@ def small_pixels():
 def build_small():
     """Builds a network of three classes for them."""
 
-    def build(name):
+    def build(name, **choices):
         keras.utils.set_random_seed(0)
-        return build_classifier(name, num_classes=3, input_shape=(side_of(name), side_of(name), 3))
+        return build_classifier(name, num_classes=3, input_shape=(side_of(name), side_of(name), 3), **choices)
 
     return build

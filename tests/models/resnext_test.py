@@ -143,12 +143,13 @@ STEP = """
 import keras, numpy as np
 from keras import layers
 from keras_sketch.losses import CrossEntropy
+from keras_sketch.models.pooling import pool
 from keras_sketch.models.resnext import resnext
 from keras_sketch.training.distribution import make_strategy, scope, synchronize_batch_normalization
 strategy = make_strategy(2)
 pixels = np.random.default_rng(0).random((4, 32, 32, 3), "float32")
 inputs = keras.Input((32, 32, 3))
-pooled = layers.GlobalAveragePooling2D()(resnext(inputs, depths=(1, 1), width=4, cardinality=4))
+pooled = pool(resnext(inputs, depths=(1, 1), width=4, cardinality=4), "gem")
 model = keras.Model(inputs, layers.Dense(3)(pooled))
 assert any(getattr(layer, "groups", 1) == 4 for layer in model.layers)
 after = []
@@ -161,7 +162,9 @@ for each in (None, strategy):
 for before, one, two in zip(model.get_weights(), *after):
     assert not np.array_equal(before, one)
     np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
-print("TRAINED", len(after[0]))
+exponent = trained.get_layer("pooling").p
+assert exponent != 3
+print("TRAINED", len(after[0]), "p", exponent)
 """
 
 
@@ -169,3 +172,4 @@ def test_a_step_on_two_devices_is_the_step_on_one():
     done = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "TRAINED" in done.stdout
+    assert 1 <= float(done.stdout.split()[-1]) < 4

@@ -79,9 +79,9 @@ SIBLINGS = [
     ("vgg16", "vgg19"),
     ("vgg19", "vgg16"),
     ("mobilenet_025", "mobilenet"),
-    ("efficientnet_b0", "efficientnet_b1"),
 ]
 MORE_SIBLINGS = [
+    ("efficientnet_b0", "efficientnet_b1"),
     ("efficientnet_b1", "efficientnet_b0"),
     ("densenet121", "densenet169"),
     ("resnet50", "resnet101"),

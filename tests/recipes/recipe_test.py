@@ -1,5 +1,6 @@
 """One contract over the whole table of recipes."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from keras_sketch import list_datasets, list_models, list_recipes
 from keras_sketch.data.resizing import RESIZE_MODES
 from keras_sketch.errors import UnknownNameError
-from keras_sketch.recipes import Recipe, all_recipes, check_recipe, find_recipe
+from keras_sketch.recipes import Recipe, Stage, all_recipes, check_recipe, find_recipe
 from keras_sketch.training.optimizers import make_optimizer
 
 
@@ -53,6 +54,24 @@ def test_changes_of_epochs_and_rate():
     changed = recipe.with_changes(epochs=3, learning_rate=1e-2, batch_size=7)
     assert (changed.epochs, changed.stages[-1].learning_rate, changed.batch_size) == (3, 1e-2, 7)
     assert recipe.epochs == 15
+
+
+def test_another_rate_changes_the_lowest_one_too():
+    recipe = all_recipes()["gldv2-delf"].with_changes(learning_rate=1e-5)
+    assert [stage.learning_rate for stage in recipe.stages] == pytest.approx([1e-6, 1e-5])
+    assert [stage.final_rate for stage in recipe.stages] == pytest.approx([1e-7, 1e-7])
+    check_recipe(recipe)
+
+
+def test_from_scratch_what_one_stage_leaves_to_the_next_stays_so():
+    recipe = all_recipes()["gldv2-delf"].from_scratch()
+    assert [(stage.train_from, stage.frozen) for stage in recipe.stages] == [("all", ("attention",)), ("attention", ())]
+    first, last = (
+        Stage(1, 1e-3, train_from=block, frozen=("conv1",), group_rates=(0.1, 1)) for block in ("head", "all")
+    )
+    recipe = dataclasses.replace(recipe, stages=(first, last, first)).from_scratch()
+    assert [(stage.train_from, stage.frozen) for stage in recipe.stages[:2]] == [("all", ()), ("all", ())]
+    assert recipe.stages[2] == first
 
 
 def test_from_scratch_there_is_nothing_to_keep():

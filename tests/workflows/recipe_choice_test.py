@@ -65,6 +65,10 @@ def test_a_policy_joins_the_recipe_s_augmentation():
         (dict(loss="haversine", alpha=-1.0), InvalidArgumentError),
         (dict(loss="haversine", alpha=float("nan")), InvalidArgumentError),
         (dict(loss="haversine_smoothing", tau=0.0), InvalidArgumentError),
+        (dict(pooling="max"), InvalidArgumentError),
+        (dict(bottleneck=-1), InvalidArgumentError),
+        (dict(dropout=1.0), InvalidArgumentError),
+        (dict(loss="arcface", margin=-0.1), InvalidArgumentError),
     ],
 )
 def test_what_cannot_be_is_refused(changes, error):
@@ -78,6 +82,36 @@ def test_a_loss_takes_its_own_number_and_no_other_s():
     assert choose("sketchy", loss="haversine_smoothing", tau=90.0).tau == 90
     with pytest.raises(InvalidArgumentError, match="left out with the loss cross_entropy: haversine has it"):
         choose("sketchy", alpha=2.5)
+
+
+def test_a_head_is_the_recipe_s_until_another_is_asked_for():
+    recipe = choose("sketchy", pooling="gem", bottleneck=64, dropout=0.5)
+    assert (recipe.pooling, recipe.bottleneck, recipe.dropout) == ("gem", 64, 0.5)
+    assert (choose("sketchy").pooling, choose("sketchy").bottleneck, choose("sketchy").dropout) == (None, 0, None)
+    recipe = choose_recipe("gldv2-delf-bottleneck", None, dict(bottleneck=0, dropout=0.0))
+    assert (recipe.bottleneck, recipe.dropout) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [dict(pooling="gem"), dict(bottleneck=8), dict(dropout=0.1), dict(loss="arcface"), dict(model="resnet50_gem")],
+)
+def test_imagenet_s_head_gives_way_to_another(given):
+    assert choose("imagenet_sketch", **given).head == "new"
+    assert choose("imagenet_sketch", loss="binary_cross_entropy").head == "pretrained"
+
+
+def test_a_margin_belongs_to_the_losses_of_cosines():
+    recipe = choose("sketchy", loss="cosface", margin=0.4, scale=20.0)
+    assert (recipe.loss, recipe.margin, recipe.scale) == ("cosface", 0.4, 20)
+    with pytest.raises(InvalidArgumentError, match="left out with the loss cross_entropy: arcface or cosface has it"):
+        choose("sketchy", margin=0.4)
+
+
+def test_the_weights_of_two_towers_go_to_the_recipe_as_they_are():
+    weights = "vgg16=a.h5,resnet50=imagenet"
+    recipe = choose("sketchy", model="vgg16_places365_resnet50", weights=weights)
+    assert (recipe.weights, blocks(recipe)) == (weights, ["head", "all"])
 
 
 def test_a_recipe_for_another_dataset_is_refused():

@@ -25,7 +25,7 @@ def test_two_runs_side_by_side(run, tmp_path, capsys):
     assert f"{count:,}" in text and "28 x 28 x 1" in text
     assert "not stored in old" in printed
     # One run twice is one row; a run against its copy has no difference.
-    assert text.count("| bars |") == 3 and "| old | +0.00 |" in text and "not told apart" in text
+    assert text.count("| bars |") == 4 and "| old | +0.00 |" in text and "not told apart" in text
     assert {"scores.png", "curves.png", "confusions.png", "augmentation-1.png"} <= {
         file.name for file in written.parent.iterdir()
     }

@@ -35,9 +35,10 @@ def write_submission(path: str | os.PathLike, *parts: Predictions | RankedPredic
     if not are_landmarks(names):
         other = next(name for name in names if not are_landmarks([name]))
         raise BadDataError(f"{path} is for landmarks, whose classes are numbers: {other!r} is none.")
-    name, times = collections.Counter(itertools.chain.from_iterable(part.ids for part in parts)).most_common(1)[0]
-    if times > 1:
-        raise BadDataError(f"The image {name!r} occurs {times} times among the predictions; every one must occur once.")
+    counts = collections.Counter(itertools.chain.from_iterable(part.ids for part in parts))
+    twice = [name for name, times in counts.items() if times > 1]
+    if twice:
+        raise BadDataError(f"The image {twice[0]!r} occurs {counts[twice[0]]} times; every one must occur once.")
     with atomic_write(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["id", "landmarks"])

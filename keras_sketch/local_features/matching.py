@@ -55,9 +55,9 @@ def match(a: LocalFeatures, b: LocalFeatures, tolerance: float = TOLERANCE, seed
     """Matches the features of two images.
 
     A pair is made of features whose descriptors are each other's nearest, and much nearer than the nearest one of any
-    other place in either image (`RATIO`, `APART`). Of pairs in one place the most certain one stays. Then RANSAC finds the affine transform that most pairs agree with.
-    One that mirrors, enlarges or shrinks more than four times, or stretches one direction 2.5 times as much as another,
-    is no view of the same thing and is not believed.
+    other place in either image (`RATIO`, `APART`). Of pairs in one place the most certain one stays. Then RANSAC finds
+    the affine transform that most pairs agree with. One that mirrors, enlarges or shrinks more than four times, or
+    stretches one direction 2.5 times as much as another, is no view of the same thing and is not believed.
 
     Args:
         a: The first image's features.
@@ -100,7 +100,10 @@ def _distinct_pairs(a: LocalFeatures, b: LocalFeatures) -> np.ndarray:
 
 
 def _one_a_place(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns bool `[P]`: whether no earlier pair that is kept is in the same place of either image."""
+    """Returns bool `[P]`: whether no earlier pair that is kept is in the same place of either image.
+
+    Cells beside each other at the images' own size, `APART` from each other, may both have a pair.
+    """
     same = (cdist(a, a, "chebyshev") < APART) | (cdist(b, b, "chebyshev") < APART)
     kept = np.zeros(len(a), bool)
     for place, others in enumerate(same):

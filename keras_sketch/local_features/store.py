@@ -92,6 +92,8 @@ class LocalFeatureStore:
     Attributes:
         folder: Where it is.
         settings: What `extractor.json` holds.
+        class_names: Of the dataset, in the order of the labels.
+        dimensions: Numbers a descriptor.
 
     Args:
         folder: As `keras-sketch extract` wrote it.
@@ -112,6 +114,7 @@ class LocalFeatureStore:
             self.settings = json.loads(path.read_text(encoding="utf-8"))
             self._images = {name: int(count) for name, count in self.settings["splits"].items()}
             self.class_names = tuple(self.settings["class_names"])
+            self.dimensions = int(self.settings["dimensions"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadDataError(f"{path} cannot be read ({error}). Remove the folder and extract again.") from error
 
@@ -119,11 +122,6 @@ class LocalFeatureStore:
     def splits(self) -> tuple[str, ...]:
         """The names of the splits."""
         return tuple(self._images)
-
-    @property
-    def dimensions(self) -> int:
-        """Numbers a descriptor."""
-        return int(self.settings["dimensions"])
 
     def num_images(self, split: str) -> int:
         """Returns how many images of a split there are."""

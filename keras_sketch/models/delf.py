@@ -182,11 +182,11 @@ def _attended(classifier: keras.Model) -> list:
 
 
 def _check(scales: tuple[float, ...], max_features: int, threshold: float) -> None:
-    if not scales or min(scales) <= 0:
+    if not scales or not min(scales) > 0:
         raise InvalidArgumentError("scales", "one or more numbers above 0", scales)
     if max_features < 1:
         raise InvalidArgumentError("max_features", "at least 1", max_features)
-    if threshold < 0:
+    if not threshold >= 0:
         raise InvalidArgumentError("threshold", "a share of the median score, at least 0", threshold)
 
 
@@ -198,11 +198,13 @@ def _features(classifier: keras.Model, layer: str | None):
             raise InvalidArgumentError("layer", f"one of {classifier.name} that gives maps", layer)
         return found[0].output
     fields = receptive_fields(classifier, classifier.inputs[0].shape[1])
-    found = [
-        each
-        for each in classifier.layers
-        if isinstance(each, _MADE_OF) and fields[each.name] and fields[each.name].stride == _STRIDE
-    ]
+    maps = [each for each in classifier.layers if fields[each.name] and fields[each.name].stride == _STRIDE]
+    # VGG's activations are inside its convolutions.
+    found = [each for each in maps if isinstance(each, _MADE_OF)] or [each for each in maps if _is_activated(each)]
     if not found:
         raise InvalidArgumentError("layer", f"given: {classifier.name} has no maps with a cell every 16 pixels", layer)
     return found[-1].output
+
+
+def _is_activated(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Conv2D) and layer.activation is not keras.activations.linear

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def split_weights(name: str, row: Backbone, weights: Weights) -> dict[str, str |
     """
     if row.towers and not isinstance(weights, Mapping) and "=" in os.fspath(weights or "") and not _is_file(weights):
         # A comma divides towers only where another one's name follows it.
-        weights = dict(part.split("=", 1) for part in re.split(r",(?=\w+=)", os.fspath(weights)))
+        parts = [part.partition("=") for part in re.split(r",(?=\w+=)", os.fspath(weights))]
+        if repeated := [part for part, count in Counter(part for part, _, _ in parts).items() if count > 1]:
+            raise InvalidArgumentError("weights", f"those of {repeated[0]} once", weights)
+        weights = {part: value for part, _, value in parts}
     if not isinstance(weights, Mapping):
         weights = {name: weights}
     elif not row.towers:

@@ -156,7 +156,7 @@ class Recipe:
         balance: `"none"`; `"weights"`: each class has the same weight in the loss; or `"sampling"`: each class has the
             same number of examples in an epoch, those of small classes being repeated.
         patience: Epochs without a better validation loss before training stops; None: never.
-        weights: None: random; `"imagenet"`; or a weights file.
+        weights: None: random; `"imagenet"`; a weights file; or, of two towers, `"TOWER=WEIGHTS,TOWER=WEIGHTS"`.
         head: `"new"`: a random output layer for the dataset's classes; `"pretrained"`: that of the weights, for
             datasets with all of ImageNet's classes in its order.
         pooling: What makes a row of numbers of the backbone's maps: `"avg"`, `"gem"` (generalized mean, one learnt

@@ -14,6 +14,7 @@ from keras_sketch.workflows.classification import open_classifier
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.feature_folder import FeatureFolder
 from keras_sketch.workflows.run_folder import RunFolder
+from keras_sketch.workflows.split_predictions import DISTRACTORS
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from keras_sketch.data.loading import OpenDataset
     from keras_sketch.data.pipeline import ImageSplit
     from keras_sketch.local_features import Extractor, FeatureStoreWriter
-
-DISTRACTORS = "distractors"
-"""The split of images that show none of the classes."""
 
 _SAMPLE = 2000
 """Images whose features the PCA is of: about 300,000 features at 128 pixels."""
@@ -38,8 +36,8 @@ class ExtractionOptions(TypedDict, total=False):
     """What to extract features of, and with what. None: not given.
 
     Attributes:
-        config: The dataset's config: what is in it.
-        split: The split scheme; the PCA is of its training split.
+        config: The dataset's config: what is in it. Default: the run's, where it was trained on this dataset.
+        split: The split scheme; the PCA is of its training split. Default: as config.
         classes: Class names, with commas between them. Default: all.
         per_class: At most so many examples a class.
         data_dir: Where prepared datasets are kept. Default: TensorFlow Datasets' own folder.
@@ -100,9 +98,7 @@ def extract(
 
     sizes = dict(dimensions=dimensions, max_features=max_features)
     extractor = make_extractor(classifier, options.get("layer"), **sizes)
-    chosen = {key: options.get(key) for key in ("config", "split", "per_class", "data_dir", "manual_dir", "max_bad")}
-    classes = split_names(options.get("classes") or ())
-    data = open_dataset(dataset, **chosen, classes=classes, image_size=side, resize=resize)
+    data = open_dataset(dataset, **_chosen(network, dataset, options), image_size=side, resize=resize)
     _check_channels(data, extractor)
     settings = _settings(name, extractor, data, side, resize, sizes)
     folder.begin(settings, data.info.class_names, resume=True)
@@ -127,7 +123,8 @@ def choose_classifier(network: str, options: ExtractionOptions) -> tuple[keras.M
         if weights is not None:
             raise InvalidArgumentError("weights", "left out for a run, which has its own", weights)
         model = open_classifier(run.path)
-        return model, wanted or model.input_shape[1], run.recipe().resize
+        _check_attention(model, options, network)
+        return model, model.input_shape[1] if wanted is None else wanted, run.recipe().resize
     if network not in list_models():
         raise UnknownNameError("run or model", network, list_models(), "It is no folder either.")
     row = backbone(network)
@@ -135,18 +132,31 @@ def choose_classifier(network: str, options: ExtractionOptions) -> tuple[keras.M
         raise InvalidArgumentError("weights", f"a file: {network} has no ImageNet weights", weights)
     if weights == "none":
         raise InvalidArgumentError("weights", "imagenet or a file: random features say nothing", weights)
-    side = wanted or row.input_shape[0]
+    side = row.input_shape[0] if wanted is None else wanted
     check_side(network, side)
     start_tensorflow()
     from keras_sketch.models import build_classifier
-    from keras_sketch.models.delf import has_untrained_attention
 
     shape = (side, side, row.channels or 3)
     model = build_classifier(network, 2, shape, weights or "imagenet", light_on_dark=False)
-    if options.get("layer") is None and has_untrained_attention(model):
-        allowed = f"a file of a trained {network}: its attention is untrained. Or name a network without attention"
-        raise InvalidArgumentError("weights", allowed, weights or "imagenet")
+    _check_attention(model, options, network)
     return model, side, "pad"
+
+
+def _check_attention(model: keras.Model, options: ExtractionOptions, network: str) -> None:
+    from keras_sketch.models.delf import has_untrained_attention
+
+    if options.get("layer") is None and has_untrained_attention(model):
+        allowed = "without attention, or with weights of a trained one: this one's attention is untrained"
+        raise InvalidArgumentError("network", allowed, network)
+
+
+def _chosen(network: str, dataset: str, options: ExtractionOptions) -> dict:
+    """Returns what is asked of the data; a run's test images are to be those that it was not trained on."""
+    chosen = {key: options.get(key) for key in ("config", "split", "per_class", "data_dir", "manual_dir", "max_bad")}
+    if RunFolder(network).begun and (recipe := RunFolder(network).recipe()).dataset == dataset:
+        chosen |= {key: getattr(recipe, key) for key in ("config", "split") if chosen[key] is None}
+    return {**chosen, "classes": split_names(options.get("classes") or ())}
 
 
 def _check_channels(data: OpenDataset, extractor: Extractor) -> None:
@@ -172,7 +182,7 @@ def _settings(name: str, extractor: Extractor, data: OpenDataset, side: int, res
         "rim": pyramid.rim,
         "threshold": keypoints.threshold,
         **sizes,
-        "reduction": {"split": _reduction_split(data), "every": _every(data)},
+        "reduction": _reduction(data),
         "data": dict(data.info.provenance),
         "preprocessing": {"image_size": side, "resize": resize, "channels": data.info.image_shape[2]},
         "splits": dict(data.info.num_examples),
@@ -181,12 +191,10 @@ def _settings(name: str, extractor: Extractor, data: OpenDataset, side: int, res
     }
 
 
-def _reduction_split(data: OpenDataset) -> str:
-    return "train" if "train" in data.splits else next(iter(data.splits))
-
-
-def _every(data: OpenDataset) -> int:
-    return -(-data.splits[_reduction_split(data)].num_examples // _SAMPLE)
+def _reduction(data: OpenDataset) -> dict:
+    """Returns whose features the PCA is of: `split`, and `every` how many of its images one is taken."""
+    split = "train" if "train" in data.splits else next(iter(data.splits))
+    return {"split": split, "every": -(-data.splits[split].num_examples // _SAMPLE)}
 
 
 def _fill(folder: Path, extractor: Extractor, data: OpenDataset) -> None:
@@ -231,7 +239,7 @@ def _fill_split(writer: FeatureStoreWriter, name: str, split: ImageSplit, extrac
 def _fit_reduction(extractor: Extractor, data: OpenDataset) -> None:
     from tqdm import tqdm
 
-    name, every = _reduction_split(data), _every(data)
+    name, every = _reduction(data).values()
     split = data.splits[name]
     if name != "train":
         print(f"There is no training split: the PCA is of the {name} split's features.", flush=True)
@@ -283,8 +291,7 @@ def _say(folder: Path) -> None:
     store = LocalFeatureStore(folder)
     for split in store.splits:
         images, features = store.num_images(split), store.num_features(split)
-        mean = features / images if images else 0.0
-        print(f"  {split}: {features:,} features of {images:,} images, {mean:.0f} an image")
+        print(f"  {split}: {features:,} features of {images:,} images, {features / max(images, 1):.0f} an image")
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     print(f"{folder}: {size:,.1f} MB")
     print(f"Recognize by retrieval: keras-sketch retrieve {folder}")

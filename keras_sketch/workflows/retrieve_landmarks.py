@@ -6,7 +6,6 @@ import csv
 import itertools
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,7 @@ from keras_sketch.workflows.evaluation_folder import EvaluationFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
-    from keras_sketch.local_features import LandmarkIndex, LocalFeatures, LocalFeatureStore, Recognition
+    from keras_sketch.local_features import LandmarkIndex, LocalFeatureStore, Recognition
 
 _INDEXED, _QUERIED = "train", ("test", "distractors")
 _SHOWN = 12
@@ -222,20 +221,15 @@ def _recognize_files(
     store: LocalFeatureStore, images: tuple[str, ...], max_features: int | None, search: dict
 ) -> dict[str, list[Recognition]]:
     start_tensorflow()
+    from keras_sketch.data.image_files import read_images
     from keras_sketch.local_features import load_extractor
 
+    # What is no image is said before the index is made, which takes longer.
+    pixels = read_images(images, store.settings["preprocessing"])
     index, extractor = _index(store, max_features), load_extractor(store.folder)
-    names = store.class_names
-
-    def features() -> Iterator[LocalFeatures]:
-        from keras_sketch.data.image_files import read_images
-
-        for path in images:
-            [each] = extractor.extract(read_images([path], store.settings["preprocessing"]))
-            yield each.strongest(max_features)
-
-    answers = {}
-    for path, found in zip(images, index.recognize_all(features(), **search), strict=True):
+    names, answers = store.class_names, {}
+    features = (each.strongest(max_features) for image in pixels for each in extractor.extract(image[None]))
+    for path, found in zip(images, index.recognize_all(features, **search), strict=True):
         answers[path] = found
         described = [f"{names[each.label]} {each.score:.3f} (like {each.image_id})" for each in found]
         print(f"{path}: " + (", ".join(described) or "nothing found"))

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import pytest
 from keras_sketch import cli
 from keras_sketch.drawing import draw_doodle
 from keras_sketch.evaluation import figures
+from keras_sketch.recipes import gldv2
 from keras_sketch.workflows import evaluation_steps, export_run
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +103,9 @@ def quick(monkeypatch):
         return measured[0]
 
     monkeypatch.setattr(evaluation_steps, "measure_heat_maps", measure_once)
+    # `--epochs` is of the last stage alone.
+    short = [replace(each, stages=tuple(replace(stage, epochs=1) for stage in each.stages)) for each in gldv2.RECIPES]
+    monkeypatch.setattr(gldv2, "RECIPES", short)
     monkeypatch.setattr(figures, "DPI", 24)
     monkeypatch.setattr(keras.callbacks, "TensorBoard", lambda *_, **__: keras.callbacks.Callback())
 

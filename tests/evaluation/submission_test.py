@@ -32,6 +32,11 @@ def test_every_image_has_a_line_with_its_best_class_and_score(tmp_path):
     assert not any("e" in score for _, score in rows.values())
 
 
+def test_no_images_give_a_header_alone(tmp_path):
+    write_submission(tmp_path / "submission.csv")
+    assert (tmp_path / "submission.csv").read_text() == "id,landmarks\n"
+
+
 def test_an_image_that_occurs_twice_is_refused(tmp_path):
     with pytest.raises(BadDataError, match="'a0' occurs 2 times"):
         write_submission(tmp_path / "submission.csv", *parts(other="a0"))

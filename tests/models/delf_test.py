@@ -55,6 +55,10 @@ class TestNetwork:
         lengths = np.linalg.norm(features, axis=-1)[:, 0, 0]
         np.testing.assert_allclose(network(images)["scores"], [[each, 0, 0, 0] for each in lengths], rtol=1e-4)
 
+    def test_a_convolution_with_its_activation_inside_serves_too(self):
+        network = local_feature_network(build_classifier("vgg16", 2, (32, 32, 3)), dimensions=None)
+        assert network.get_layer("delf_pyramid").layers_read == ("block5_conv3",)
+
     def test_another_layer_can_be_asked_for(self, plain, attentive):
         for classifier in (plain, attentive):
             network = local_feature_network(classifier, layer="conv_pw_5_relu")

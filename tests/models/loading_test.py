@@ -116,6 +116,7 @@ def test_which_weights_are_for_what():
         ),
         (TOWERS, "vgg16=imagenet", InvalidArgumentError, "Received: 'vgg16=imagenet'"),
         (TOWERS, "vgg=file.h5", UnknownNameError, "Unknown tower of vgg16_places365_resnet50 'vgg'. Did you mean 'vgg"),
+        (TOWERS, "file.h5,vgg16=file.h5", UnknownNameError, "Unknown tower of vgg16_places365_resnet50 'file.h5'"),
         (TOWERS, "vgg16=nowhere.h5", MissingDataError, "No weights at nowhere.h5.*file of vgg16"),
         ("resnet50", {"resnet50": "imagenet"}, InvalidArgumentError, "resnet50 has no towers"),
     ],

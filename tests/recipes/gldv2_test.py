@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from keras_sketch import train
 from keras_sketch.data import open_dataset
 from keras_sketch.errors import InvalidArgumentError, MissingDataError
 from keras_sketch.losses.table import LOSSES
-from keras_sketch.recipes import all_recipes
+from keras_sketch.recipes import all_recipes, gldv2
 from keras_sketch.recipes.gldv2 import OURS, RECIPES
 from keras_sketch.training.fitting import fit_recipe
 from keras_sketch.workflows import run_pictures
@@ -73,10 +74,12 @@ def test_the_data_has_landmarks_and_photos_of_none(data):
 @pytest.mark.parametrize("name", ["gldv2", "gldv2-delf", "gldv2-resnet50-gem-crops"])
 def test_a_small_network_learns_by_the_recipe(name, data, tmp_path):
     pooling = "attention" if "delf" in name else "gem"
-    recipe = choose_recipe(name, None, dict(weights="none", pooling=pooling), model="doodle_resnet", batch_size=16)
+    options = dict(weights="none", pooling=pooling)
+    recipe = choose_recipe(name, None, options, model="doodle_resnet", batch_size=16, light_on_dark=False)
+    recipe = replace(recipe, stages=tuple(replace(stage, epochs=2) for stage in recipe.stages))
     keras.utils.set_random_seed(0)
-    network = build_network(recipe.with_changes(epochs=2, light_on_dark=False), data.info)
-    rows = fit_recipe(network, recipe.with_changes(epochs=2), data.splits["train"], data.splits["validation"],
+    network = build_network(recipe, data.info)
+    rows = fit_recipe(network, recipe, data.splits["train"], data.splits["validation"],
                       tmp_path, {"class_names": data.info.class_names})  # fmt: skip
     assert rows[-1]["loss"] < rows[0]["loss"]
     if name == "gldv2-delf":
@@ -100,14 +103,16 @@ def test_the_bottleneck_says_where_its_features_come_from(landmarks, prepared, t
 
 
 @pytest.fixture
-def few_heat_maps(monkeypatch):
-    """Hundreds of passes through a large network are for its heat maps alone."""
+def short(monkeypatch):
+    """One epoch a stage, of which `--epochs` changes the last one's alone, and few of the passes for heat maps."""
+    ones = [replace(each, stages=tuple(replace(stage, epochs=1) for stage in each.stages)) for each in RECIPES]
+    monkeypatch.setattr(gldv2, "RECIPES", ones)
     monkeypatch.setattr(run_pictures, "_MEASURED_IMAGES", 2)
     monkeypatch.setattr(run_pictures, "_STEPS", 1)
 
 
 def command(landmarks, prepared, home, name, **given):
-    given = dict(weights="none", image_size=32, epochs=1, batch_size=16) | given
+    given = dict(weights="none", image_size=32, batch_size=16) | given
     places = dict(manual_dir=str(landmarks), data_dir=str(prepared), output_dir=str(home / name))
     return train(recipe=name, **DATA, **places, **given)
 
@@ -127,13 +132,13 @@ def check_report(run, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if "delf" not in name])
-@pytest.mark.usefixtures("few_heat_maps")
+@pytest.mark.usefixtures("short")
 def test_a_recipe_trains_its_own_network_from_end_to_end(name, landmarks, prepared, tmp_path):
     check_report(command(landmarks, prepared, tmp_path, name), name)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_heat_maps")
+@pytest.mark.usefixtures("short")
 def test_delf_goes_from_images_to_the_bottleneck(landmarks, prepared, tmp_path):
     from keras_sketch.workflows import extract
 

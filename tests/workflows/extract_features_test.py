@@ -9,7 +9,9 @@ import pytest
 
 from keras_sketch.errors import InvalidArgumentError, RunFolderError, UnknownNameError
 from keras_sketch.local_features import Extractor, LocalFeatureStore, load_extractor, store
+from keras_sketch.models import build_classifier
 from keras_sketch.models.delf import local_feature_network
+from keras_sketch.recipes import Recipe
 from keras_sketch.workflows import extract
 
 
@@ -150,3 +152,23 @@ def test_distractors_have_no_class(stored, arguments, tmp_path, monkeypatch):
     found = LocalFeatureStore(tmp_path / "store")
     assert {label for _, label, _ in found.read("validation")} == {-1}
     assert {label for _, label, _ in found.read("test")} <= {0, 1}
+
+
+def test_a_run_is_given_the_split_that_it_was_trained_on(arguments, tmp_path, monkeypatch):
+    recipe = Recipe("mine", "Mine.", "folder", "mobilenet_025", stages=(), config="own", split="60-20-20")
+    (tmp_path / "recipe.json").write_text(json.dumps({"recipe": recipe.to_dict()}))
+    (tmp_path / "report.md").write_text("")
+    classifier = build_classifier("mobilenet_025", 2, (48, 48, 3))
+    monkeypatch.setattr("keras_sketch.workflows.extract_features.open_classifier", lambda path: classifier)
+    asked = {}
+
+    def stops(name, **given):
+        asked.update(given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_sketch.data.open_dataset", stops)
+    run = {**arguments, "network": str(tmp_path), "weights": None}
+    for changes, split in (({}, "60-20-20"), ({"split": "series"}, "series")):
+        with pytest.raises(KeyboardInterrupt):
+            extract(**{**run, **changes}, output_dir=str(tmp_path / "store"))
+        assert asked["split"] == split and asked["config"] == "own"

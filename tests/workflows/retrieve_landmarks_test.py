@@ -21,7 +21,8 @@ def synthetic(tmp_path):
         descriptors = random.normal(size=(count, 8))
         descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
         ones = np.ones(count, "float32")
-        return LocalFeatures(random.uniform(0, 99, (count, 2)).astype("float32"), ones, ones, descriptors)
+        places = 40.0 * np.column_stack(np.divmod(random.permutation(36)[:count], 6))
+        return LocalFeatures(places.astype("float32"), ones, ones, descriptors)
 
     def view(of, turn):
         return LocalFeatures(of.locations @ np.float32(turn) + 5, of.scales, of.scores, of.descriptors)

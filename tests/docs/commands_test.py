@@ -169,6 +169,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(home, quick, monkeypa
     assert names["answer"]["labels"].shape == (1, 5)
     assert names["pixels"].shape == (1, 28, 28)
     assert len(names["drawings"]) == 80
+    assert names["gap"] == pytest.approx((1 + 2 / 3) / 3)
     of_nothing_known = float(names["loss"](np.array([0]), np.zeros((1, 3))))
     assert of_nothing_known == pytest.approx(np.log(3) + 2.5 * (1.53 + 0.13) / 3, abs=0.01)
 

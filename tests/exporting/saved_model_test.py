@@ -206,6 +206,7 @@ def test_mixed_precision_gives_float32_probabilities(tmp_path, policy):
     np.testing.assert_allclose(answer["probabilities"], expected_answer(model, images)[0], atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_model_built_for_two_devices_exports(tmp_path):
     code = f"""
     import sys

@@ -148,6 +148,7 @@ def test_a_classifier_s_file_fills_its_head_where_it_fits(name, file, tmp_path):
     assert fewer.output_shape == (None, 3)
 
 
+@pytest.mark.slow
 def test_a_classifier_s_file_fills_the_backbone_of_one_with_another_head(tmp_path):
     source = shaken(build_classifier("mobilenet_025", 5, SHAPE, **HEAD))
     for file, write in (("w.weights.h5", source.save_weights), ("w.h5", source.save)):

@@ -109,7 +109,7 @@ def normalized(pixels):
     ("name", "changes"),
     [
         ("resnext50_32x4d", dict(depths=(1, 1, 1, 1))),
-        ("ig_resnext101_32x8d", {}),
+        pytest.param("ig_resnext101_32x8d", {}, marks=pytest.mark.slow),
         pytest.param("resnext50_32x4d", {}, marks=pytest.mark.slow),
         pytest.param("ig_resnext101_32x16d", {}, marks=pytest.mark.slow),
     ],

@@ -71,7 +71,10 @@ def test_the_data_has_landmarks_and_photos_of_none(data):
     assert set(data.splits["distractors"].labels) == {-1}
 
 
-@pytest.mark.parametrize("name", ["gldv2", "gldv2-delf", "gldv2-resnet50-gem-crops"])
+@pytest.mark.parametrize(
+    "name",
+    ["gldv2-delf", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gldv2", "gldv2-resnet50-gem-crops"))],
+)
 def test_a_small_network_learns_by_the_recipe(name, data, tmp_path):
     pooling = "attention" if "delf" in name else "gem"
     options = dict(weights="none", pooling=pooling)

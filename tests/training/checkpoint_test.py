@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from keras_sketch import build_classifier
 from keras_sketch.losses import CrossEntropy
@@ -15,6 +16,7 @@ def compiled():
     return model
 
 
+@pytest.mark.slow
 def test_a_restored_efficientnet_has_the_logits_of_the_stored_one(tmp_path):
     stored = compiled()
     normalization = stored.get_layer(index=2)

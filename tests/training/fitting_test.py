@@ -97,7 +97,7 @@ def test_the_metrics_of_an_epoch_count_every_example_once(dataset, undisturbed):
     assert len(model.predict(test.evaluation(7), verbose=0)) == test.num_examples
 
 
-@pytest.mark.parametrize("step", [3, 18, 25])
+@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 18, 25])
 def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, undisturbed, tmp_path, monkeypatch, step):
     model, rows = undisturbed
     with monkeypatch.context() as patch:
@@ -134,6 +134,7 @@ def test_mixed_examples_train_and_validation_counts_whole_ones(dataset, undistur
     assert measured["top1"] == pytest.approx(np.concatenate(hits).mean())
 
 
+@pytest.mark.slow
 def test_a_resumed_run_on_mixed_examples_ends_as_the_undisturbed_one(dataset, undisturbed_mixed, tmp_path, monkeypatch):
     model, rows = undisturbed_mixed
     with monkeypatch.context() as patch:
@@ -196,7 +197,7 @@ PLATEAU = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize("validated", [True, False])
+@pytest.mark.parametrize("validated", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_rate_that_falls_on_a_plateau_is_the_history_s_and_a_stop_changes_nothing(
     dataset, tmp_path, monkeypatch, validated
 ):

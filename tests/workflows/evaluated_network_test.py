@@ -106,6 +106,7 @@ def test_weights_that_cannot_be_read_are_noticed_before_the_data(tmp_path):
     assert os.listdir(tmp_path) == ["net.weights.h5"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_is_done_again_and_another_one_refused(home, metrics):
     folder = home / "evaluation"
     (folder / "report.md").unlink()

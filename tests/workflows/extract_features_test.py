@@ -81,7 +81,10 @@ def test_the_settings_say_what_the_features_depend_on(stored):
 
 
 class TestResuming:
-    @pytest.mark.parametrize("stopped_at", [pytest.param("fit_reduction", marks=pytest.mark.slow), "save", "stream"])
+    @pytest.mark.parametrize(
+        "stopped_at",
+        [pytest.param("fit_reduction", marks=pytest.mark.slow), pytest.param("save", marks=pytest.mark.slow), "stream"],
+    )
     def test_a_stopped_one_goes_on_and_ends_with_the_same_bytes(self, stored, arguments, tmp_path, stopped_at):
         folder, calls = tmp_path / "store", []
         original = getattr(Extractor, stopped_at)

@@ -20,8 +20,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 _BUCKETS = 256
-# What is sorted in memory at a time; a larger file is spread over 256 again. With 256 files, that of a split of 16 GB.
-_SORTED_BYTES = 64 << 20
+# What is sorted in memory at a time; a larger file is spread over 256 again. With 256 files, that of a split of 1 GB.
+_SORTED_BYTES = 4 << 20
 _HEADER = struct.Struct("<16sIII")  # digest of the id, lengths of file, where and record
 
 

@@ -12,8 +12,8 @@ PREFIXES = tuple(first + second for first in DIGITS for second in DIGITS)
 
 # Ids become SQLite's integers, which are signed, in the same order.
 _OFFSET = 1 << 63
-# Some 15 MB of lines.
-_HELD = 100_000
+# Some 5 MB of lines.
+_HELD = 30_000
 
 
 def key_of(image: str) -> int:

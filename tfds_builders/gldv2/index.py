@@ -24,7 +24,7 @@ NO_LANDMARK = -1
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -32768;
+PRAGMA cache_size = -4096;
 CREATE TABLE images (id INTEGER PRIMARY KEY, landmark INTEGER, line INTEGER, series TEXT, choice REAL);
 CREATE TABLE distractors (id INTEGER PRIMARY KEY, landmark INTEGER, line INTEGER, series TEXT);
 CREATE TABLE classes (landmark INTEGER PRIMARY KEY, label INTEGER, number INTEGER);

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal, Unpack, get_args
 
 from keras_sketch.errors import InvalidArgumentError, TrainingError
-from keras_sketch.losses.table import LOSSES
-from keras_sketch.recipes import Recipe, Stage
+from keras_sketch.recipes import Recipe
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.from_recipe import (
     build_network,
@@ -17,9 +16,10 @@ from keras_sketch.workflows.from_recipe import (
     open_data,
     share_batches,
 )
-from keras_sketch.workflows.recipe_choice import LOSS_OPTIONS, RecipeOptions, choose_recipe
+from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
+from keras_sketch.workflows.training_plan import print_plan
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
@@ -121,7 +121,7 @@ def _train(recipe, run, options, devices, precision, resume, deterministic, any_
 
     settings = _settings(recipe, data.info, precision, deterministic)
     run.begin(settings, data.info.class_names, resume)
-    _print_plan(recipe, data.info, network, replicas, precision, run)
+    print_plan(recipe, data.info, network, replicas, precision, run)
     metadata = describe(network, settings, data.info)
     with damaged_data_named(data.info), scope(strategy):
         history = fit_recipe(network, recipe, train_split, data.splits.get("validation"), run.path, metadata, strategy)
@@ -155,54 +155,3 @@ def _make_deterministic() -> None:
             "--deterministic must be set before TensorFlow starts; use a new process for this run."
         ) from error
     tf.config.experimental.enable_op_determinism()
-
-
-def _print_plan(recipe, info, network, replicas: int, precision: str, run: RunFolder) -> None:
-    counts = ", ".join(f"{count:,} {name}" for name, count in info.num_examples.items())
-    side, classes = info.image_shape[0], len(info.class_names)
-    shared = f" ({recipe.batch_size // replicas} on each of {replicas} devices)" if replicas > 1 else ""
-    output = ", with their output layer" if recipe.head == "pretrained" else ""
-    head = _head(recipe)
-    balance = f", classes balanced by {recipe.balance}" if recipe.balance != "none" else ""
-    lines = [
-        f"Recipe {recipe.name}: {recipe.model} ({network.count_params():,} parameters) on {recipe.dataset}",
-        f"Weights: {recipe.weights or 'random'}{output}",
-        *([f"Head: {head}"] if head else []),
-        f"Data: {classes} classes, {side} x {side} px, {counts}, {info.bad_examples:,} bad",
-        f"Training: {_epochs(recipe.epochs)}, batch {recipe.batch_size}{shared}{balance}, {_loss(recipe)}, "
-        f"{precision}, seed {recipe.seed}",
-        *(f"Stage {number}: {_stage_line(stage)}" for number, stage in enumerate(recipe.stages, start=1)),
-        f"Folder: {run.path}",
-    ]
-    print("\n".join(lines), flush=True)
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' if count > 1 else ''}"
-
-
-def _head(recipe: Recipe) -> str:
-    parts = [f"{recipe.pooling} pooling"] if recipe.pooling else []
-    parts += [f"a bottleneck of {recipe.bottleneck:,} units"] if recipe.bottleneck else []
-    parts += [f"dropout {recipe.dropout:g}"] if recipe.dropout is not None else []
-    return ", ".join(parts)
-
-
-def _loss(recipe: Recipe) -> str:
-    name, fields = recipe.loss.replace("_", " "), LOSSES[recipe.loss].fields
-    values = [f"{field} {getattr(recipe, field):g}" for field in LOSS_OPTIONS if field in fields]
-    values += [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
-    return f"{name} ({', '.join(values)})" if values else name
-
-
-def _stage_line(stage: Stage) -> str:
-    rates = [f"{stage.learning_rate * factor:.3g}" for factor in stage.group_rates or (1.0,)]
-    parts = [f"{stage.name}, {_epochs(stage.epochs)}, {stage.optimizer} at {' / '.join(rates)}"]
-    if stage.schedule != "constant":
-        down = f" down to {stage.final_rate:g}" if stage.schedule == "plateau" else ""
-        parts.append(stage.schedule.replace("_", " ") + down)
-    if stage.train_from != "all":
-        parts.append(f"trained from {stage.train_from}" + (" and normalization" if stage.train_norm else ""))
-    if stage.frozen:
-        parts.append(f"{' and '.join(stage.frozen)} frozen")
-    return ", ".join(parts)

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import shutil
-import signal
 
 import keras
 import numpy as np
@@ -41,20 +40,6 @@ def fit(dataset, folder, recipe=RECIPE, model=None):
     validation = dataset.splits["validation"]
     rows = fit_recipe(model, recipe, dataset.splits["train"], validation, folder, {"class_names": []})
     return model, rows
-
-
-def interrupt_at(monkeypatch, step):
-    """Sends SIGINT to the process in the given training step, counted over the whole run."""
-    original = recorder_module.Recorder.on_train_batch_end
-    seen = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        seen.append(batch)
-        if len(seen) == step:
-            signal.raise_signal(signal.SIGINT)
-        original(self, batch, logs)
-
-    monkeypatch.setattr(recorder_module.Recorder, "on_train_batch_end", on_train_batch_end)
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +83,10 @@ def test_the_metrics_of_an_epoch_count_every_example_once(dataset, undisturbed):
 
 
 @pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 18, 25])
-def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, undisturbed, tmp_path, monkeypatch, step):
+def test_a_run_stopped_anywhere_ends_as_the_undisturbed_one(dataset, undisturbed, tmp_path, interrupt_at, step):
     model, rows = undisturbed
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, step)
-        with pytest.raises(RunInterrupted, match="--resume") as stopped:
-            fit(dataset, tmp_path / "broken")
+    with interrupt_at(step), pytest.raises(RunInterrupted, match="--resume") as stopped:
+        fit(dataset, tmp_path / "broken")
     assert stopped.value.exit_code == 130
     keras.utils.set_random_seed(99)
     resumed, resumed_rows = fit(dataset, tmp_path / "broken", model=build_classifier("quickdraw_cnn", 3))
@@ -135,12 +118,12 @@ def test_mixed_examples_train_and_validation_counts_whole_ones(dataset, undistur
 
 
 @pytest.mark.slow
-def test_a_resumed_run_on_mixed_examples_ends_as_the_undisturbed_one(dataset, undisturbed_mixed, tmp_path, monkeypatch):
+def test_a_resumed_run_on_mixed_examples_ends_as_the_undisturbed_one(
+    dataset, undisturbed_mixed, tmp_path, interrupt_at
+):
     model, rows = undisturbed_mixed
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 12)
-        with pytest.raises(RunInterrupted):
-            fit(dataset, tmp_path, MIXED)
+    with interrupt_at(12), pytest.raises(RunInterrupted):
+        fit(dataset, tmp_path, MIXED)
     keras.utils.set_random_seed(99)
     resumed, resumed_rows = fit(dataset, tmp_path, MIXED, build_classifier("quickdraw_cnn", 3))
     assert resumed_rows == rows
@@ -167,7 +150,7 @@ FROZEN = dataclasses.replace(
 )
 
 
-def test_each_stage_trains_what_it_says_and_a_resumed_one_too(dataset, tmp_path, monkeypatch):
+def test_each_stage_trains_what_it_says_and_a_resumed_one_too(dataset, tmp_path, interrupt_at):
     start = {weight.path: weight.numpy() for weight in fresh_model().weights}
     head, _ = fit(dataset, tmp_path / "head", dataclasses.replace(FROZEN, stages=FROZEN.stages[:1]))
     model, rows = fit(dataset, tmp_path / "whole", FROZEN)
@@ -177,58 +160,10 @@ def test_each_stage_trains_what_it_says_and_a_resumed_one_too(dataset, tmp_path,
 
     assert changed(head) == {"logits"}
     assert changed(model) == {"conv2", "dense1", "dense2", "logits"}
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, dataset.splits["train"].steps(16) + 3)
-        with pytest.raises(RunInterrupted):
-            fit(dataset, tmp_path / "broken", FROZEN)
+    with interrupt_at(dataset.splits["train"].steps(16) + 3), pytest.raises(RunInterrupted):
+        fit(dataset, tmp_path / "broken", FROZEN)
     resumed, resumed_rows = fit(dataset, tmp_path / "broken", FROZEN, build_classifier("quickdraw_cnn", 3))
     assert resumed_rows == rows
-    for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-PLATEAU = dataclasses.replace(
-    RECIPE,
-    stages=(
-        Stage(epochs=1, learning_rate=1e-3, name="first"),
-        # So high a rate that the loss does not fall every time.
-        Stage(epochs=6, learning_rate=0.05, schedule="plateau", plateau=1, final_rate=0.01, group_rates=(0.5, 1.0)),
-    ),
-)
-
-
-@pytest.mark.parametrize("validated", [pytest.param(True, marks=pytest.mark.slow), False])
-def test_a_rate_that_falls_on_a_plateau_is_the_history_s_and_a_stop_changes_nothing(
-    dataset, tmp_path, monkeypatch, validated
-):
-    train, validation = dataset.splits["train"], dataset.splits["validation"] if validated else None
-    rates = []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        rates.append((self.place.epoch, float(self.model.optimizer.learning_rate)))
-
-    monkeypatch.setattr(recorder_module.Recorder, "on_train_batch_begin", on_train_batch_begin)
-    model = fresh_model()
-    rows = fit_recipe(model, PLATEAU, train, validation, tmp_path / "whole", {})
-    stage = rows[1:]
-    rate, best, expected = 0.05, float("inf"), []
-    for row in stage:
-        expected.append(rate)
-        loss = row["val_loss"] if validated else row["loss"]
-        rate, best = (rate, loss) if loss < best else (max(0.3 * rate, 0.01), best)
-    assert len(set(expected)) > 1
-    assert [row["learning_rate"] for row in stage] == pytest.approx(expected)
-    assert [row["learning_rate_1"] for row in stage] == pytest.approx([each / 2 for each in expected])
-    steps = train.steps(16)
-    np.testing.assert_allclose([rate for _, rate in rates[steps:]], np.repeat(expected, steps), rtol=1e-6)
-    if not validated:
-        return
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 6 * steps + 2)
-        with pytest.raises(RunInterrupted):
-            fit_recipe(fresh_model(), PLATEAU, train, validation, tmp_path / "broken", {})
-    resumed = build_classifier("quickdraw_cnn", 3)
-    assert fit_recipe(resumed, PLATEAU, train, validation, tmp_path / "broken", {}) == rows
     for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

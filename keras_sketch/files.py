@@ -30,6 +30,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _flush_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -53,6 +54,16 @@ def temporary_sibling(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Lets a file's new name outlive a power failure, where the system knows how."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _is_below(name: object, prefix: Path) -> bool:

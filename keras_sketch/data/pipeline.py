@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from keras_sketch.data.augmentation import draw, make_augment
 from keras_sketch.data.balance import BalancedEpochs
+from keras_sketch.data.replica_batches import batch_size_for, batch_sizes_for
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
@@ -69,9 +70,11 @@ class ImageSplit:
             InvalidArgumentError: With every batch size a device would be left without an example: 1 example on two
                 devices; 1, 2, 3, 5, 6 or 9 on four.
         """
-        if replicas > 1 and not _batches_for_all(self.num_examples, replicas):
+        if replicas > 1 and not batch_sizes_for(self.num_examples, replicas):
+            most = max(n for n in range(1, replicas) if n == 1 or batch_sizes_for(self.num_examples, n))
             reason = f"its examples, {self.num_examples}, leave a device without one whatever the batch size"
-            raise InvalidArgumentError("devices", f"fewer, or the {self.name} split larger: {reason}", replicas)
+            allowed = f"at most {most}, or the {self.name} split larger: {reason}"
+            raise InvalidArgumentError("devices", allowed, replicas)
 
     def evaluation(self, batch_size: int) -> tf.data.Dataset:
         """Returns every example once, in stored order: batches of (uint8 `[N, S, S, C]`, int64 `[N]`).
@@ -84,7 +87,7 @@ class ImageSplit:
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.check_replicas(replicas)
-        return self.in_order(_batch_for_all(self.num_examples, batch_size, replicas))
+        return self.in_order(batch_size_for(self.num_examples, batch_size, replicas))
 
     def in_order(
         self,
@@ -157,17 +160,9 @@ class ImageSplit:
         return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
 
     def _stream(self, epochs, batch_size, seed, augmentation, first_step, total, balanced=False) -> tf.data.Dataset:
-        steps, finish = self.steps(batch_size), self._finish(seed, augmentation)
+        finish = self._finish(seed, augmentation)
         examples, decode = self._undecoded()
-        balance = BalancedEpochs(self.labels, steps * batch_size, seed) if balanced else None
-        buffer = self._shuffle_buffer(balance.mean_copies if balance else 1.0)
-
-        def shuffled(epoch):
-            # `shuffle` mixes in the global seed; this sets it for this function's graph alone. (0, 0) would mean none.
-            tf.random.set_seed(seed + 1)
-            chosen = balance.select(examples, epoch) if balance else examples
-            order = chosen.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
-            return order.take(steps * batch_size).map(lambda index, image, label: (epoch, index, image, label))
+        shuffled = self._shuffle(examples, batch_size, seed, balanced)
 
         def example(epoch, index, image, label):
             return decode(image), label, epoch, index
@@ -176,6 +171,31 @@ class ImageSplit:
         batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
         batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
+
+    def _shuffle(self, examples: tf.data.Dataset, batch_size: int, seed: int, balanced: bool) -> Callable:
+        """Returns what gives an epoch's examples in its order: its number in front of (index, image, label)."""
+        shown = self.steps(batch_size) * batch_size
+        balance = BalancedEpochs(self.labels, shown, seed) if balanced else None
+        buffer = self._shuffle_buffer(balance.mean_copies if balance else 1.0)
+
+        def shuffled(epoch):
+            # `shuffle` mixes in the global seed; this sets it for this function's graph alone. (0, 0) would mean none.
+            tf.random.set_seed(seed + 1)
+            chosen = balance.select(examples, epoch) if balance else examples
+            order = chosen.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
+            return order.take(shown).map(lambda index, image, label: (epoch, index, image, label))
+
+        return shuffled
+
+    def batch_indices(
+        self, batch_size: int, epoch: int, step: int, seed: int = 0, balanced: bool = False
+    ) -> np.ndarray:
+        """Returns which examples a batch of `training` holds: their places in the stored order, int64 `[B]`."""
+        numbers = tf.data.Dataset.range(self.num_examples).map(lambda index: (index, index, index))
+        epochs = tf.data.Dataset.range(epoch, epoch + 1)
+        order = epochs.flat_map(self._shuffle(numbers, batch_size, seed, balanced))
+        chosen = order.skip(step * batch_size).take(batch_size)
+        return np.array([index % self.num_examples for _, index, *_ in chosen.as_numpy_iterator()])
 
     def _finish(self, seed: int, augmentation: Augmentation) -> Callable:
         """Returns what makes training batches of decoded images, labels, epochs and indices."""
@@ -270,24 +290,6 @@ class ImageSplit:
         split = self.builder.info.splits[self.name]
         record_bytes = max(1, split.num_bytes // max(1, split.num_examples))
         return int(min(split.num_examples, max(1024, mean_copies * _SHUFFLE_BYTES // record_bytes)))
-
-
-def _batch_for_all(examples: int, batch_size: int, replicas: int) -> int:
-    """Returns the size nearest to `batch_size` of `_batches_for_all`; on one device, `batch_size`."""
-    if replicas == 1:
-        return batch_size
-    return min(_batches_for_all(examples, replicas), key=lambda size: abs(size - batch_size))
-
-
-def _batches_for_all(examples: int, replicas: int) -> list[int]:
-    """Returns the batch sizes that are shared evenly, whose first batch is whole, and whose last reaches all replicas.
-
-    Of a last batch that is not whole, TensorFlow 2.21 gives the replicas equal parts, rounded up, in turn until nothing
-    is left; `Dataset.rebatch` gives them the parts of a whole batch. These sizes suit both. A first batch that is not
-    whole has unequal parts, which Keras' `evaluate` cannot add up.
-    """
-    sizes = range(replicas, examples + 1, replicas)
-    return [size for size in sizes if examples % size == 0 or examples % size > size - size // replicas]
 
 
 def _plain(values: np.ndarray) -> Sequence:

@@ -24,6 +24,8 @@ _METADATA_ENTRY = "keras_sketch.json"
 def save_classifier(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
     """Writes a `.keras` file with metadata inside; Keras itself reads it like any other.
 
+    The optimizer is left out: its state is two thirds of the file, and belongs to the run's checkpoints.
+
     A file of that name is replaced only once the new one is complete.
 
     Args:
@@ -42,12 +44,20 @@ def save_classifier(model: keras.Model, path: str | os.PathLike[str], metadata: 
     text = metadata_text(metadata)
     try:
         with temporary_sibling(path) as temporary:
-            model.save(temporary)
+            _without_optimizer(model).save(temporary)
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(_METADATA_ENTRY, text)
             os.replace(temporary, path)
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _without_optimizer(model: keras.Model) -> keras.Model:
+    import keras
+
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)
+    bare.dtype_policy = model.dtype_policy
+    return bare
 
 
 def metadata_text(metadata: dict[str, Any]) -> str:

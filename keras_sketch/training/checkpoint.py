@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import keras
@@ -46,15 +45,18 @@ class Checkpoints:
         """Whether there is a state, whole or damaged."""
         return bool(self._states())
 
-    def save(self, state: State, place: Place, metadata: dict, extra: dict[str, np.ndarray]) -> None:
-        """Writes a state at `place`, with further arrays, then removes the oldest."""
+    def save(self, arrays: dict[str, np.ndarray], place: Place, metadata: dict) -> None:
+        """Writes a state's arrays, and others, at `place`; removes older ones but the last, and any of later places."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _named(state).items()}
         text = json.dumps({**metadata, **dataclasses.asdict(place)})
-        with atomic_write(self._folder / f"state-{place.epoch:05d}-{place.step:08d}.npz", "wb") as file:
-            np.savez(file, metadata=np.array(text), **arrays, **extra)
-        for old in self._states()[:-_KEPT]:
-            old.unlink()
+        newest = self._folder / f"state-{place.epoch:05d}-{place.step:08d}.npz"
+        with atomic_write(newest, "wb") as file:
+            np.savez(file, metadata=np.array(text), **arrays)
+        states = self._states()
+        count = states.index(newest) + 1
+        # Later ones are damaged, or of a run that was not gone on with.
+        for state in (*states[: max(0, count - _KEPT)], *states[count:]):
+            state.unlink()
 
     def latest(self) -> tuple[Place, dict, dict[str, np.ndarray]] | None:
         """Reads the newest whole state: its place, metadata and arrays; None when there is no state at all.
@@ -71,7 +73,8 @@ class Checkpoints:
                     arrays = {name: stored[name] for name in stored.files}
                 metadata = json.loads(str(arrays.pop("metadata")))
                 return Place(metadata.pop("epoch"), metadata.pop("step")), metadata, arrays
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except Exception as error:
+                # Whatever flipped bits make of an archive: NumPy and zipfile raise ten kinds of errors.
                 warnings.warn(f"The checkpoint {file} is damaged ({error}); using the one before.", stacklevel=2)
         if states:
             raise RunFolderError(f"Every checkpoint in {self._folder} is damaged. Start again in another --output-dir.")
@@ -89,6 +92,11 @@ def network_state(network: keras.Model) -> State:
 def fitting_state(model: keras.Model) -> State:
     """Returns the variables of a compiled model's optimizer and metrics."""
     return {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+
+
+def arrays_of(state: State) -> dict[str, np.ndarray]:
+    """Returns what variables hold, under the names that `restore` knows."""
+    return {name: np.array(keras.ops.convert_to_numpy(variable)) for name, variable in _named(state).items()}
 
 
 def restore(state: State, arrays: dict[str, np.ndarray]) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_sketch.curation.countries import country_centroids
 from keras_sketch.data.balance import training_batches
 from keras_sketch.data.pipeline import ImageSplit
+from keras_sketch.errors import DivergedError
 from keras_sketch.losses import make_loss
 from keras_sketch.metrics import HaversineDistance, TopK
 from keras_sketch.models import norm_layers, train_from
@@ -22,6 +23,7 @@ from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.recipes.validation import check_recipe
 from keras_sketch.training.checkpoint import Place, restore, restore_network
 from keras_sketch.training.distribution import scope
+from keras_sketch.training.divergence import explained
 from keras_sketch.training.frozen_features import divide
 from keras_sketch.training.history import Row
 from keras_sketch.training.optimizers import make_optimizer
@@ -62,7 +64,9 @@ def fit_recipe(
 
     Raises:
         RunInterrupted: Ctrl-C or SIGTERM; the state is saved.
-        TrainingError: The loss is not finite.
+        DivergedError: The loss or a weight is not finite. The model is as it was at the last checkpoint, and
+            `diverged.csv` in the folder lists the batch.
+        TrainingError: The folder cannot be written.
         RunFolderError: The checkpoints are damaged or of another network.
     """
     check_recipe(recipe)
@@ -83,7 +87,11 @@ def fit_recipe(
                 # A stage begins with an optimizer of its own.
                 restore({"optimizer": part.optimizer.variables}, stored)
             stored = None
-            _fit_stage(part, recipe, stage, stage_end, inputs, held_out, recorder)
+            recorder.begin_stage(part, stage, stage_start)
+            try:
+                _fit_stage(part, recipe, stage_end, inputs, held_out, recorder)
+            except DivergedError as error:
+                raise explained(error, model, recorder.last_step, inputs, recipe, folder) from None
         recorder.stop_if_asked()
         if recorder.best is not None:
             model.set_weights(recorder.best)
@@ -172,18 +180,20 @@ def _settings_put_back(model: keras.Model) -> Iterator[LayerSettings]:
             setattr(layer, name, value)
 
 
-def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> None:
+def _fit_stage(model, recipe, stage_end, train, validation, recorder) -> None:
     steps = train.steps(recipe.batch_size)
-    recorder.stage, recorder.stage_start = stage, stage_end - stage.epochs
     board = keras.callbacks.TensorBoard(recorder.folder / "logs", write_graph=False)
     while recorder.place.epoch < stage_end and not recorder.finished:
         place: Place = recorder.place
+        held_out = validation and validation.evaluation(recipe.batch_size)
+        if place.step == steps:
+            _end_epoch(model, place.epoch, held_out, [board, recorder])
+            continue
         # An epoch that was broken off is a `fit` of its own: Keras starts every epoch of one with the same step.
         last = place.epoch + 1 if place.step else stage_end
-        stream = training_batches(train, recipe, last, place.epoch, place.step)
         model.fit(
-            stream,
-            validation_data=validation and validation.evaluation(recipe.batch_size),
+            training_batches(train, recipe, last, place.epoch, place.step),
+            validation_data=held_out,
             initial_epoch=place.epoch,
             epochs=last,
             steps_per_epoch=steps - place.step,
@@ -192,3 +202,16 @@ def _fit_stage(model, recipe, stage, stage_end, train, validation, recorder) -> 
             verbose=1 if sys.stdout.isatty() else 2,
         )
     recorder.save()
+
+
+def _end_epoch(model, epoch, held_out, callbacks) -> None:
+    """Does what `fit` does at the end of an epoch whose steps have all been taken."""
+    callbacks = keras.callbacks.CallbackList(callbacks, model=model)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(epoch)
+    logs = model.get_metrics_result()
+    if held_out is not None:
+        found = model.evaluate(held_out, callbacks=callbacks, return_dict=True, verbose=0)
+        logs |= {f"val_{name}": value for name, value in found.items()}
+    callbacks.on_epoch_end(epoch, logs)
+    callbacks.on_train_end()

@@ -12,12 +12,14 @@ import numpy as np
 
 from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
 from keras_sketch.recipes import Stage
-from keras_sketch.training.checkpoint import Checkpoints, Place, fitting_state, network_state, restore
+from keras_sketch.training.checkpoint import Checkpoints, Place, arrays_of, fitting_state, network_state, restore
 from keras_sketch.training.history import Row, best_epoch, monitored_losses, should_stop, write_history
 from keras_sketch.training.schedules import plateau_rate
-from keras_sketch.training.stopping import StopRequest
+from keras_sketch.training.stopping import GRACE_SECONDS, StopRequest
 
 SAVE_EVERY_SECONDS = 30.0
+SAVING_SHARE = 0.015
+"""The largest share of the time that goes into saving: where a checkpoint takes long, there are fewer."""
 
 
 class Recorder(keras.callbacks.Callback):
@@ -49,15 +51,16 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self._network = network
         self.rows: list[Row] = []
-        self.place = Place()
+        self.place = self.last_step = Place()
         self.stage: Stage | None = None
         self.stage_start = 0
         self.best: list[np.ndarray] | None = None
         self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
         self._labels, self._stop = labels, stop
         self._checkpoints = Checkpoints(folder / "checkpoints")
+        # Of the epoch's training, while the model's variables hold others: before a resumed epoch, and in validation.
         self._metrics: dict[str, np.ndarray] | None = None
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saving_took = time.monotonic(), 0.0
 
     @property
     def finished(self) -> bool:
@@ -74,24 +77,36 @@ class Recorder(keras.callbacks.Callback):
         best = {name: arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
         self.best = [best[name] for name in sorted(best)] or None
         self._metrics = arrays if self.place.step else None
+        self._remember_last_words()
         return arrays
+
+    def begin_stage(self, model: keras.Model, stage: Stage, first_epoch: int) -> None:
+        """Takes up a compiled model and its stage; a run without a checkpoint gets its first one here."""
+        self.set_model(model)
+        self.stage, self.stage_start = stage, first_epoch
+        if not self._checkpoints.exist:
+            self.save()
 
     def save(self) -> None:
         """Writes a checkpoint of this moment.
 
         Raises:
+            DivergedError: A number in the network is not finite; no checkpoint is written.
             TrainingError: It cannot be written; the one before is as it was.
         """
+        begun = time.monotonic()
+        network = arrays_of(network_state(self._network))
+        if not all(np.isfinite(array).all() for array in network.values()):
+            raise DivergedError(f"Weights are not finite in epoch {self.place.epoch + 1} after step {self.place.step}.")
         best = {f"best/{i:05d}": array for i, array in enumerate(self.best or [])}
-        state = {**network_state(self._network), **fitting_state(self.model)}
+        arrays = {**network, **arrays_of(fitting_state(self.model)), **(self._metrics or {}), **best}
         try:
-            self._checkpoints.save(state, self.place, {**self._labels, "history": self.rows}, best)
+            self._checkpoints.save(arrays, self.place, {**self._labels, "history": self.rows})
         except OSError as error:
-            raise TrainingError(
-                f"Cannot write a checkpoint to {self.folder}: {error.strerror}. The one before it is intact; "
-                "make room, then continue with --resume."
-            ) from error
+            raise self._cannot_write("a checkpoint", error) from error
         self._saved_at = time.monotonic()
+        self._saving_took = self._saved_at - begun
+        self._remember_last_words()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the rate where it depends on the losses, and puts back the metrics of an epoch that was broken off."""
@@ -107,23 +122,35 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step; saves when it is time to, or when the run is to stop."""
+        self.last_step = self.place
         if not math.isfinite(logs["loss"]):
             raise DivergedError(
-                f"The loss is {float(logs['loss'])} in epoch {self.place.epoch + 1}, step {self.place.step + 1}. "
-                "Start again with a lower --learning-rate in another --output-dir."
+                f"The loss is {float(logs['loss'])} in epoch {self.place.epoch + 1}, step {self.place.step + 1}."
             )
         self.place = Place(self.place.epoch, self.place.step + 1)
-        if self.place.step < self._steps:
+        self._save_if_due()
+
+    def on_test_begin(self, logs=None):
+        """Keeps the metrics of the epoch's training, for a stop while the validation uses their variables."""
+        self._metrics = arrays_of({"metrics": self.model.metrics_variables})
+
+    def on_test_batch_end(self, batch, logs=None):
+        """Saves and ends when the run is to stop."""
+        if self._stop.signal_number is not None:
             self._save_if_due()
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the epoch's row and looks whether it is the best, or the last."""
+        self._metrics = None
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         groups = {f"learning_rate_{i}": rate * factor for i, factor in enumerate(self.stage.group_rates, start=1)}
         frozen = {"frozen": " ".join(self.stage.frozen)} if self.stage.frozen else {}
         about = {"epoch": epoch + 1, "stage": self.stage.name, **frozen}
         self.rows.append({**about, **logs, "learning_rate": rate, **groups})
-        write_history(self.folder / "history.csv", self.rows)
+        try:
+            write_history(self.folder / "history.csv", self.rows)
+        except OSError as error:
+            raise self._cannot_write("history.csv", error) from error
         if best_epoch(self.rows) == len(self.rows) - 1:
             self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._network.weights]
         self.place = Place(epoch + 1)
@@ -135,14 +162,33 @@ class Recorder(keras.callbacks.Callback):
         """Raises `RunInterrupted` after a signal."""
         number = self._stop.signal_number
         if number is not None:
+            self._stop.take_up()
             name = "Interrupted" if number == signal.SIGINT else "Terminated"
-            raise RunInterrupted(
-                f"{name} in epoch {self.place.epoch + 1} after step {self.place.step}; nothing is lost. "
-                f"Continue with --resume --output-dir {self.folder}.",
-                number,
-            )
+            raise RunInterrupted(f"{name} in {_told(self.place)}; nothing is lost. {self._how_to_go_on}", number)
+
+    @property
+    def _how_to_go_on(self) -> str:
+        return f"Continue with --resume --output-dir {self.folder}."
 
     def _save_if_due(self):
-        if self._stop.signal_number is not None or time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
+        asked, since = self._stop.signal_number is not None, time.monotonic() - self._saved_at
+        if asked:
+            self._stop.take_up()
+        if asked or (since > SAVE_EVERY_SECONDS and since * SAVING_SHARE > self._saving_took):
             self.save()
         self.stop_if_asked()
+
+    def _remember_last_words(self):
+        self._stop.last_words = (
+            f"Terminated: no step ended within {GRACE_SECONDS:g} seconds. "
+            f"The last checkpoint is of {_told(self.place)}. {self._how_to_go_on}"
+        )
+
+    def _cannot_write(self, what: str, error: OSError) -> TrainingError:
+        kept = "The checkpoint before it is intact. " if self._checkpoints.exist else ""
+        how = "Make room, then give the command again with --resume."
+        return TrainingError(f"Cannot write {what} to {self.folder}: {error.strerror}. {kept}{how}")
+
+
+def _told(place: Place) -> str:
+    return f"epoch {place.epoch + 1} after step {place.step}"

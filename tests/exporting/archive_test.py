@@ -2,6 +2,7 @@ import json
 import sys
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -70,6 +71,18 @@ def test_a_loaded_model_is_saved_again_trained_on_and_exported(run, tmp_path):
     loaded.export(tmp_path / "exported", verbose=False)
 
 
+def test_the_state_of_the_training_is_not_in_the_file(run, tmp_path):
+    folder, model = run
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(pixels(), np.array([0, 1, 2, 0]), verbose=0)
+    save_classifier(model, tmp_path / "trained.keras", METADATA)
+    with zipfile.ZipFile(tmp_path / "trained.keras") as archive, archive.open("model.weights.h5") as weights:
+        names = []
+        h5py.File(weights).visit(names.append)
+    assert names and not any("optimizer" in name for name in names)
+    np.testing.assert_allclose(load_classifier(tmp_path / "trained.keras")(pixels()), model(pixels()), rtol=1e-6)
+
+
 def test_a_file_made_elsewhere_has_no_labels(tmp_path):
     model = tiny_model()
     model.compile("adam", loss=lambda truth, logits: keras.ops.mean(logits))
@@ -98,7 +111,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(run, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keras.Sequential, "save", full)
+    monkeypatch.setattr(keras.Model, "save", full)
     with pytest.raises(RunFolderError, match="Cannot write .*model.keras: No space left on device"):
         save_classifier(model, folder / "model.keras", {})
     assert read_metadata(folder) == METADATA

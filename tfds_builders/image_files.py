@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_sketch.curation.decode import check_image
+from keras_sketch.curation.folders import read_image_file
 from keras_sketch.errors import BadDataError
 from tfds_builders.drawings import encode_png
 
@@ -27,10 +28,10 @@ def read_file(path: Path) -> bytes:
     """Reads a file.
 
     Raises:
-        BadDataError: The operating system refuses, with a reason for the manifest.
+        BadDataError: It is no regular file, too large, or the operating system refuses; a reason for the manifest.
     """
     try:
-        return path.read_bytes()
+        return read_image_file(path)
     except OSError as error:
         raise BadDataError(f"cannot be read: {error.strerror}") from error
 
@@ -103,6 +104,8 @@ def _reads_as(contents: bytes, pixels: np.ndarray) -> bool:
     """Tells whether the decoder that TFDS's `Image` feature uses gives these pixels."""
     if contents.startswith(b"\x89PNG") and contents[24:26] == _PLAIN_PNG and b"tRNS" not in contents:
         return True
-    return np.array_equal(
-        tf.io.decode_image(contents, channels=3).numpy(), np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    # Of a large image, a copy each for TensorFlow, NumPy and the comparison would be a gigabyte.
+    decoded = np.asarray(memoryview(tf.io.decode_image(contents, channels=3)))
+    return decoded.shape[:2] == pixels.shape[:2] and all(
+        map(np.array_equal, decoded, np.broadcast_to(pixels, decoded.shape))
     )

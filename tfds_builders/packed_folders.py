@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from keras_sketch.curation.image_header import MAX_BYTES
 from keras_sketch.errors import BadDataError
 from tfds_builders.class_folders import ClassTree
 from tfds_builders.image_files import read_file
@@ -34,8 +35,11 @@ class ReadableTree(ClassTree):
         with opened_zip(self.container, self.HOMEPAGE) as archive:
 
             def read(name: str) -> bytes:
+                member = f"{self.root}/{name}".lstrip("/")
+                if archive.getinfo(member).file_size > MAX_BYTES:
+                    raise BadDataError(f"the file has more than {MAX_BYTES >> 20} MiB")
                 try:
-                    return archive.read(f"{self.root}/{name}".lstrip("/"))
+                    return archive.read(member)
                 except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
                     raise BadDataError("is damaged in the archive") from error
 

@@ -5,45 +5,65 @@ TensorFlow is loaded when a function is called, not when this module is imported
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from keras_sketch.curation.image_header import read_header
+from keras_sketch.curation.bytes_in_graph import (
+    after_sub_blocks,
+    byte_window,
+    find_gif_picture,
+    next_segment,
+    number,
+    palette_bytes,
+    search,
+)
+from keras_sketch.curation.image_header import MAX_BYTES, MAX_PASSES, MAX_PIXELS, read_header
 from keras_sketch.errors import BadDataError, InvalidArgumentError
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-MAX_PIXELS = 100_000_000
-"""Images that declare more than this are refused before they are decoded: 300 MB as RGB."""
+_BAND = 1 << 20
+"""Pixels for which wider numbers than bytes are held at a time."""
 
-_MAX_STEPS = 1000
-"""Segments or chunks to look through for the orientation or for transparency; real files have fewer than a hundred."""
+_LARGE = threading.Lock()
+"""Held while a large image is decoded: two threads with one each would need twice the memory."""
 
 
-def check_image(contents: bytes) -> np.ndarray:
-    """Decodes an image for a builder, or says in a few words why that cannot be done.
+def check_image(contents: bytes, channels: int | None = None) -> np.ndarray:
+    """Decodes an image for a builder or a user, or says in a few words why that cannot be done.
 
     Args:
         contents: A whole PNG, JPEG, GIF (not animated) or BMP file.
+        channels: 1 or 3; None: 1 where a JPEG or PNG stores grey, otherwise 3.
 
     Returns:
-        uint8 `[H, W, C]` as `decode_image` gives it; C is 1 where a JPEG or PNG stores grey, otherwise 3.
+        uint8 `[H, W, C]` as `decode_image` gives it.
 
     Raises:
         BadDataError: With a short reason that names no file: the caller knows which one it was.
     """
     import tensorflow as tf
 
+    if len(contents) > MAX_BYTES:
+        raise BadDataError(f"the file has {len(contents) >> 20} MiB, more than {MAX_BYTES >> 20}")
     header = read_header(contents)
-    if header.width * header.height > MAX_PIXELS:
-        size = f"{header.width} x {header.height}"
-        raise BadDataError(f"the {header.format} declares {size} pixels, more than {MAX_PIXELS // 1_000_000} million")
+    pixels = header.width * header.height
+    if not 0 < pixels <= MAX_PIXELS:
+        what = f"more than {MAX_PIXELS // 1_000_000} million" if pixels else "which is none"
+        raise BadDataError(f"the {header.format} declares {header.width} x {header.height} pixels, {what}")
+    if pixels * header.passes > MAX_PIXELS * MAX_PASSES:
+        raise BadDataError(f"the {header.format} goes over its {pixels} pixels {header.passes} times")
+    channels = channels or header.channels
     try:
-        if header.format == "JPEG" and header.channels == 3 and b"Exif\0\0" not in contents:
-            return tf.io.decode_jpeg(contents, 3).numpy()  # What the graph does where there is nothing to turn.
-        return _compiled(header.channels)(contents).numpy()
+        with _LARGE if pixels > MAX_PIXELS // 8 else contextlib.nullcontext():
+            if header.format == "JPEG" and channels == 3 and b"Exif\0\0" not in contents:
+                return tf.io.decode_jpeg(contents, 3).numpy()  # What the graph does where there is nothing to turn.
+            return _compiled(channels)(contents).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise BadDataError(f"the {header.format} is damaged, truncated or of a rare kind") from error
 
@@ -79,7 +99,7 @@ def decode_image(contents: tf.Tensor, channels: int = 3) -> tf.Tensor:
     if channels not in (1, 3):
         raise InvalidArgumentError("channels", "1 or 3", channels)
     contents = tf.convert_to_tensor(contents, tf.string)
-    start = _bytes(contents, 0, 4)
+    start = byte_window(contents, 0, 4)
     decoders = [
         (start[:2] == [0xFF, 0xD8], _decode_jpeg),
         (start == list(b"\x89PNG"), _decode_png),
@@ -89,49 +109,49 @@ def decode_image(contents: tf.Tensor, channels: int = 3) -> tf.Tensor:
     cases = [(tf.reduce_all(same), functools.partial(decoder, contents)) for same, decoder in decoders]
     image = tf.case(cases, default=lambda: tf.io.decode_image(contents, 3, expand_animations=False))
     if channels == 1:
-        weighted = tf.cast(image, tf.int32) * tf.constant([19595, 38470, 7471])
-        image = tf.cast((tf.reduce_sum(weighted, -1, keepdims=True) + 0x8000) // 0x10000, tf.uint8)
+        image = _by_bands(_luminance, image, 3, 1)
     return tf.ensure_shape(image, [None, None, channels])
 
 
-def _bytes(contents, position, count):
-    """Gives `count` bytes from `position` as int64; those beyond the end are 0."""
+def _luminance(rgb):
     import tensorflow as tf
 
-    position = tf.cast(position, tf.int64)
-    length = tf.cast(tf.strings.length(contents), tf.int64)
-    piece = tf.strings.substr(contents, tf.minimum(position, length), tf.cast(count, tf.int64))
-    return tf.cast(tf.io.decode_raw(piece, tf.uint8, fixed_length=tf.cast(count, tf.int32)), tf.int64)
+    weighted = tf.cast(rgb, tf.int32) * tf.constant([19595, 38470, 7471])
+    return tf.cast((tf.reduce_sum(weighted, -1, keepdims=True) + 0x8000) // 0x10000, tf.uint8)
 
 
-def _number(digits, little_endian=False):
-    """Gives the unsigned number that 2 or 4 bytes (the last axis) stand for, as int64."""
-    import tensorflow as tf
+def _by_bands(function: Callable, image: tf.Tensor, before: int, after: int) -> tf.Tensor:
+    """Applies a function of single pixels to a large image bit by bit: what it holds meanwhile is far larger.
 
-    digits = tf.where(little_endian, tf.reverse(digits, [-1]), digits)
-    return tf.reduce_sum(digits * [256**power for power in reversed(range(digits.shape[-1]))], axis=-1)
-
-
-def _search(contents, position, step):
-    """Walks through a file: `step(position, window of 12 bytes) -> (found, next position, or -1 for the end)`.
+    Args:
+        function: uint8 `[P, before]` -> uint8 `[P, after]`.
+        image: uint8 `[H, W, before]`.
+        before: Channels of the image.
+        after: Channels of the result.
 
     Returns:
-        Whether it was found, and the position where the walk stopped.
+        uint8 `[H, W, after]`.
     """
     import tensorflow as tf
 
-    length = tf.cast(tf.strings.length(contents), tf.int64)
+    pixels = tf.reshape(image, [-1, before])
+    count = tf.shape(pixels)[0]
 
-    def body(found, position):
-        found, following = step(position, _bytes(contents, position, 12))
-        return found, tf.where(found, position, tf.where(following < 0, length, following))
+    def piecewise():
+        bands = tf.TensorArray(tf.uint8, (count - 1) // _BAND + 1, infer_shape=False, element_shape=[None, after])
+        _, bands = tf.while_loop(
+            lambda place, _: place * _BAND < count,
+            lambda place, bands: (
+                place + 1,
+                bands.write(place, function(pixels[place * _BAND : (place + 1) * _BAND])),
+            ),
+            (0, bands),
+            parallel_iterations=1,
+        )
+        return bands.concat()
 
-    return tf.while_loop(
-        lambda found, position: tf.logical_and(tf.logical_not(found), position < length),
-        body,
-        (tf.constant(False), tf.constant(position, tf.int64)),
-        maximum_iterations=_MAX_STEPS,
-    )
+    changed = tf.cond(count <= _BAND, lambda: function(pixels), piecewise)
+    return tf.reshape(changed, tf.concat([tf.shape(image)[:2], [after]], 0))
 
 
 def _decode_jpeg(contents):
@@ -160,18 +180,13 @@ def _exif_orientation(contents):
     import tensorflow as tf
 
     def step(position, window):
-        marker = window[1]
         found = tf.reduce_all(window[:2] == [0xFF, 0xE1]) & tf.reduce_all(window[4:10] == list(b"Exif\0\0"))
-        alone = (marker == 0x01) | ((marker >= 0xD0) & (marker <= 0xD8))
-        after = tf.where(alone, position + 2, position + 2 + tf.maximum(_number(window[2:4]), 2))
-        after = tf.where((window[0] != 0xFF) | (marker == 0xFF), position + 1, after)
-        ends = (window[0] == 0xFF) & ((marker == 0xD9) | (marker == 0xDA))
-        return found, tf.where(ends, tf.constant(-1, tf.int64), after)
+        return found, next_segment(position, window)
 
-    found, position = _search(contents, 2, step)
+    found, position = search(contents, 2, step)
 
     def read():
-        size = tf.maximum(_number(_bytes(contents, position + 2, 2)), 8) - 8
+        size = tf.maximum(number(byte_window(contents, position + 2, 2)), 8) - 8
         return _tiff_orientation(tf.strings.substr(contents, position + 10, size))
 
     return tf.cond(found, read, lambda: tf.constant(1, tf.int64))
@@ -181,16 +196,16 @@ def _tiff_orientation(tiff):
     """Reads tag 0x0112 (a SHORT, though some programs write a LONG) from the first directory of a TIFF header."""
     import tensorflow as tf
 
-    head = _bytes(tiff, 0, 8)
+    head = byte_window(tiff, 0, 8)
     little = tf.reduce_all(head[:2] == list(b"II"))
-    directory = _number(head[4:8], little)
+    directory = number(head[4:8], little)
     length = tf.cast(tf.strings.length(tiff), tf.int64)
-    count = tf.minimum(_number(_bytes(tiff, directory, 2), little), (length - directory - 2) // 12)
-    entries = tf.reshape(_bytes(tiff, directory + 2, 12 * tf.maximum(count, 1)), [-1, 12])
-    kind = _number(entries[:, 2:4], little)
-    value = tf.where(kind == 4, _number(entries[:, 8:12], little), _number(entries[:, 8:10], little))
-    fits = (_number(entries[:, :2], little) == 0x0112) & ((kind == 3) | (kind == 4)) & (value >= 1) & (value <= 8)
-    known = (little | tf.reduce_all(head[:2] == list(b"MM"))) & (_number(head[2:4], little) == 42)
+    count = tf.minimum(number(byte_window(tiff, directory, 2), little), (length - directory - 2) // 12)
+    entries = tf.reshape(byte_window(tiff, directory + 2, 12 * tf.maximum(count, 1)), [-1, 12])
+    kind = number(entries[:, 2:4], little)
+    value = tf.where(kind == 4, number(entries[:, 8:12], little), number(entries[:, 8:10], little))
+    fits = (number(entries[:, :2], little) == 0x0112) & ((kind == 3) | (kind == 4)) & (value >= 1) & (value <= 8)
+    known = (little | tf.reduce_all(head[:2] == list(b"MM"))) & (number(head[2:4], little) == 42)
     first = tf.argmax(fits)
     return tf.where(known & fits[first], value[first], tf.constant(1, tf.int64))
 
@@ -201,15 +216,15 @@ def _decode_png(contents):
 
     def step(position, window):
         ends = tf.reduce_all(window[4:8] == list(b"IDAT"))
-        after = tf.where(ends, tf.constant(-1, tf.int64), position + 12 + _number(window[:4]))
+        after = tf.where(ends, tf.constant(-1, tf.int64), position + 12 + number(window[:4]))
         return tf.reduce_all(window[4:8] == list(b"tRNS")), after
 
-    colour_type = _bytes(contents, 25, 1)[0]
-    has_transparency, _ = _search(contents, 8, step)
+    colour_type = byte_window(contents, 25, 1)[0]
+    has_transparency, _ = search(contents, 8, step)
     has_alpha = (colour_type == 4) | (colour_type == 6) | has_transparency
     return tf.cond(
         has_alpha,
-        lambda: _on_white(tf.io.decode_png(contents, 4)),
+        lambda: _by_bands(_on_white, tf.io.decode_png(contents, 4), 4, 3),
         lambda: tf.io.decode_png(contents, 3),
     )
 
@@ -223,15 +238,23 @@ def _on_white(rgba):
 
 
 def _decode_gif(contents):
-    """Whitens the transparent colour first, which TensorFlow would leave black, in the file's own palette."""
+    """Whitens the transparent colour first, which TensorFlow would leave black, in the file's own palette.
+
+    What follows the first frame is cut off: TensorFlow would decode all frames, whatever their number.
+    """
     import tensorflow as tf
 
-    head = _bytes(contents, 0, 65536)
+    _, picture = find_gif_picture(contents)
+    data = picture + 11 + palette_bytes(byte_window(contents, picture + 9, 1)[0])
+    contents = tf.strings.join(
+        [tf.strings.substr(contents, tf.zeros([], tf.int64), after_sub_blocks(contents, data)), b"\x3b"]
+    )
+    head = byte_window(contents, 0, 65536)
     shifted = {offset: head[offset : offset - 8 or None] for offset in (0, 1, 2, 7, 8)}
     control = [(0, 0x21), (1, 0xF9), (2, 4), (7, 0), (8, 0x2C)]
     found = functools.reduce(tf.logical_and, [shifted[offset] == value for offset, value in control])
     at = tf.argmax(found)
-    flags, index, local = head[at + 3], head[at + 6], _bytes(contents, at + 17, 1)[0]
+    flags, index, local = head[at + 3], head[at + 6], byte_window(contents, at + 17, 1)[0]
     entry = 3 * index + tf.where(local >= 128, at + 18, tf.constant(13, tf.int64))
 
     def whitened():
@@ -256,13 +279,14 @@ def _decode_bmp(contents):
     import tensorflow as tf
 
     image = tf.io.decode_image(contents, 3, expand_animations=False)
-    begin = 14 + _number(_bytes(contents, 14, 4), True)
-    entries = (_number(_bytes(contents, 10, 4), True) - begin) // 4
+    begin = 14 + number(byte_window(contents, 14, 4), True)
+    entries = (number(byte_window(contents, 10, 4), True) - begin) // 4
 
     def looked_up():
-        palette = tf.reshape(_bytes(contents, begin, 4 * tf.clip_by_value(entries, 1, 256)), [-1, 4])
-        index = tf.minimum(tf.cast(image[..., 0], tf.int64), tf.shape(palette, tf.int64)[0] - 1)
-        return tf.cast(tf.gather(palette[:, 2::-1], index), tf.uint8)
+        palette = tf.reshape(byte_window(contents, begin, 4 * tf.clip_by_value(entries, 1, 256)), [-1, 4])
+        colours = tf.cast(palette[:, 2::-1], tf.uint8)
+        last = tf.shape(palette)[0] - 1
+        return _by_bands(lambda grey: tf.gather(colours, tf.minimum(tf.cast(grey[:, 0], tf.int32), last)), image, 3, 3)
 
-    has_palette = (_number(_bytes(contents, 28, 2), True) == 8) & (entries > 0)
+    has_palette = (number(byte_window(contents, 28, 2), True) == 8) & (entries > 0)
     return tf.cond(has_palette, looked_up, lambda: image)

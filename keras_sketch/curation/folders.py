@@ -1,12 +1,14 @@
-"""The folder that a user gives."""
+"""The folder that a user gives, and the files in it."""
 
 from __future__ import annotations
 
 import contextlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_sketch.errors import KerasSketchError, MissingDataError
+from keras_sketch.curation.image_header import MAX_BYTES
+from keras_sketch.errors import BadDataError, KerasSketchError, MissingDataError
 
 
 @contextlib.contextmanager
@@ -25,6 +27,21 @@ def reading(path: Path | str) -> Iterator[None]:
         if isinstance(error, KerasSketchError):
             raise
         raise MissingDataError(f"Cannot read {error.filename or path}: {error.strerror}.") from error
+
+
+def read_image_file(path: Path) -> bytes:
+    """Reads a file that should be an image: no more of it than an image may have, and nothing that never ends.
+
+    Raises:
+        OSError: The operating system refuses.
+        BadDataError: It is a pipe or a device, or too large; the reason names no file.
+    """
+    found = path.stat()
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        raise BadDataError("not a file but a pipe or device")
+    if found.st_size > MAX_BYTES:
+        raise BadDataError(f"the file has {found.st_size >> 20} MiB, more than {MAX_BYTES >> 20}")
+    return path.read_bytes()
 
 
 def existing_folder(folder: Path | str) -> Path:

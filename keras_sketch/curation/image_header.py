@@ -7,6 +7,18 @@ import struct
 
 from keras_sketch.errors import BadDataError
 
+MAX_PIXELS = 50 << 20
+"""Images that declare more are refused before they are decoded: 150 MiB as RGB, up to four times that on the way."""
+
+MAX_BYTES = 1 << 27
+"""Larger files are not read."""
+
+MAX_PASSES = 50
+"""How often a progressive JPEG may go over `MAX_PIXELS` pixels (the usual encoders: 10), a smaller one more often."""
+
+MAX_TEXTS = 100
+"""Compressed texts in a PNG, which are unpacked with it."""
+
 _OTHERS = (
     (b"II*\0", "a TIFF"),
     (b"MM\0*", "a TIFF"),
@@ -27,12 +39,14 @@ class Header:
         width: In pixels, before any EXIF rotation.
         height: In pixels.
         channels: 1 where a PNG or JPEG stores grey (with or without alpha), otherwise 3.
+        passes: How often a decoder goes over the pixels: the scans of a progressive JPEG.
     """
 
     format: str
     width: int
     height: int
     channels: int = 3
+    passes: int = 1
 
 
 def read_header(contents: bytes) -> Header:
@@ -69,12 +83,16 @@ def _what(contents: bytes) -> str:
 
 def _png(contents: bytes) -> Header:
     width, height, _, colour_type = struct.unpack_from(">IIBB", contents, 16)
+    if contents.count(b"zTXt") + contents.count(b"iTXt") > MAX_TEXTS:
+        raise BadDataError(f"the PNG has more than {MAX_TEXTS} compressed texts")
     return Header("PNG", width, height, 1 if colour_type in (0, 4) else 3)
 
 
 def _bmp(contents: bytes) -> Header:
-    (size,) = struct.unpack_from("<I", contents, 14)
-    width, height = struct.unpack_from("<HH" if size == 12 else "<ii", contents, 18)
+    (size,) = struct.unpack_from("<i", contents, 14)
+    if size < 40:
+        raise BadDataError("the BMP has the header of OS/2")
+    width, height = struct.unpack_from("<ii", contents, 18)
     return Header("BMP", abs(width), abs(height))
 
 
@@ -87,7 +105,8 @@ def _jpeg(contents: bytes) -> Header:
         marker = contents[position + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width, channels = struct.unpack_from(">HHB", contents, position + 5)
-            return Header("JPEG", width, height, 1 if channels == 1 else 3)
+            passes = contents.count(b"\xff\xda") if marker in (0xC2, 0xCA) else 1
+            return Header("JPEG", width, height, 1 if channels == 1 else 3, passes)
         if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:
             position += 1
         elif marker in (0xD9, 0xDA):
@@ -109,7 +128,7 @@ def _gif(contents: bytes) -> Header:
             if frames > 1:
                 raise BadDataError("the GIF is animated")
             if (left, top, columns, rows) != (0, 0, width, height):
-                raise BadDataError("the GIF's picture does not fill its canvas")
+                raise BadDataError("the picture in the GIF does not fill its canvas")
             position += 11 + _palette_bytes(flags)
         else:
             raise BadDataError("the GIF is damaged")

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_sketch.curation.decode import check_image, decode_image
+from keras_sketch.curation.decode import check_image
+from keras_sketch.curation.folders import read_image_file
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import BadDataError, MissingDataError
 
@@ -50,18 +51,15 @@ def read_image(path: str, channels: int, longest_side: int) -> np.ndarray:
     height, width = image.shape[:2]
     scale = longest_side / max(height, width)
     if scale >= 1:
-        return image.numpy()
+        return image
     size = [max(1, round(scale * side)) for side in (height, width)]
     return tf.saturate_cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8).numpy()
 
 
-def _read(path: Path, channels: int) -> tf.Tensor:
+def _read(path: Path, channels: int) -> np.ndarray:
     try:
-        contents = path.read_bytes()
-    except OSError as error:
-        raise MissingDataError(f"Cannot read {path}: {error.strerror}.") from error
-    try:
-        check_image(contents)
+        return check_image(read_image_file(path), channels)
     except BadDataError as error:
         raise BadDataError(f"{path}: {error}") from error
-    return decode_image(tf.constant(contents), channels)
+    except OSError as error:
+        raise MissingDataError(f"Cannot read {path}: {error.strerror}.") from error

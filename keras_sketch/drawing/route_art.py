@@ -13,10 +13,10 @@ from keras_sketch.drawing.route_colour import colour_name, find_candidates, pars
 from keras_sketch.drawing.route_mask import route_mask
 from keras_sketch.errors import BadDataError, InvalidArgumentError
 
-MAX_ROUTE_PIXELS = 100_000_000
+MAX_ROUTE_PIXELS = 50 << 20
 """Screenshots with more are refused, as every image of this package is; check a file's header before decoding it."""
 
-_WORKING_PIXELS = 16_000_000
+_WORKING_PIXELS = 8 << 20
 _MAX_SIDE = 8192
 _RIVAL = 0.5  # share of the best score from which on another colour could be the route's as well
 _LEAST_WIDTH = 1.5  # pixels, of a line in a picture that was scaled
@@ -30,7 +30,8 @@ def extract_route(image: np.ndarray, colour: str | Sequence[int] | None = None, 
     """Finds the route on a map screenshot and draws it in black on white.
 
     Args:
-        image: uint8 RGB `[H, W, 3]`, at most `MAX_ROUTE_PIXELS`; above 16 million pixels it is scaled down first.
+        image: uint8 RGB `[H, W, 3]`, at most `MAX_ROUTE_PIXELS`; above 8 million pixels, or
+            8192 a side, it is scaled down first.
         colour: The route's: a name (`"red"`, `"orange"`, `"blue"`, ...), `"#RRGGBB"`, or red, green and blue in 0..255;
             colours within some 20 degrees of its hue are taken for it. None: found, as the vivid colour that draws the
             longest line.
@@ -80,8 +81,8 @@ def _checked(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     if height * width > MAX_ROUTE_PIXELS:
         raise BadDataError(f"{width} x {height} pixels are more than {MAX_ROUTE_PIXELS // 1_000_000} million")
-    if height * width > _WORKING_PIXELS:
-        scale = (_WORKING_PIXELS / (height * width)) ** 0.5
+    scale = min((_WORKING_PIXELS / (height * width)) ** 0.5, _MAX_SIDE / max(height, width))
+    if scale < 1:
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
         return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(image)
@@ -99,6 +100,6 @@ def _square(mask: np.ndarray, width: float, side: int | None) -> np.ndarray:
     missing = (_LEAST_WIDTH * longer / side - width) / 2
     if missing > 0:
         away = cv2.distanceTransform(square, cv2.DIST_L2, 5)
-        square = np.where(away <= missing, 0, 255).astype(np.uint8)
+        square = np.where(away <= missing, np.uint8(0), np.uint8(255))
     method = cv2.INTER_AREA if side < longer else cv2.INTER_LINEAR
     return cv2.resize(square, (side, side), interpolation=method)

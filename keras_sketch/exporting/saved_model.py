@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_sketch.curation.decode import decode_image
 from keras_sketch.errors import InvalidArgumentError, RunFolderError
 from keras_sketch.exporting.archive import metadata_text
+from keras_sketch.exporting.reading import read_files
 from keras_sketch.files import temporary_sibling
 from keras_sketch.losses.activation import activation_of
 
@@ -30,8 +30,9 @@ def export_saved_model(
     `serving_default` takes `image_bytes`, string `[N]`: whole PNG, JPEG, GIF or BMP files, read as `decode_image` reads
     them. `pixels` takes `images`, uint8 `[N, H, W, C]` of the model's size. N may be 0. Both return `probabilities`
     (float32 `[N, K]`, in the order of `class_names`), `labels` (string `[N, k]`) and `scores` (float32 `[N, k]`), best
-    first. One file that cannot be decoded fails its whole request with `InvalidArgumentError`, and no answer is given
-    for the others: check files first, or send them one by one.
+    first. One file that cannot be decoded fails its whole request with `InvalidArgumentError`, which names each such
+    file by its place, `image_bytes[2]`, and says why. What declares more pixels than `check_image` allows is refused
+    before memory is taken for it.
 
     `assets.extra/` in the folder holds `labels.txt` (a class a line) and `keras_sketch.json` (the metadata). An export
     that is there already is replaced only once the new one is complete.
@@ -101,12 +102,8 @@ def _archive(model, shape, names, preprocess, k, activation) -> keras.export.Exp
         scores, best = tf.math.top_k(probabilities, k)
         return {"probabilities": probabilities, "labels": tf.gather(tf.constant(names), best), "scores": scores}
 
-    def read(contents):
-        image = preprocess(decode_image(contents, channels=shape[-1]))
-        return tf.ensure_shape(tf.cast(image, tf.float32), shape)
-
     def answer_files(image_bytes):
-        return answer(tf.map_fn(read, image_bytes, fn_output_signature=tf.TensorSpec(shape, tf.float32)))
+        return answer(read_files(image_bytes, preprocess, shape))
 
     archive = keras.export.ExportArchive()
     archive.track(model)

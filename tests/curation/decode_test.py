@@ -268,6 +268,32 @@ def test_an_absurd_declared_size_is_refused_before_decoding(form, monkeypatch):
         check_image(contents)
 
 
+@pytest.mark.parametrize("form", ["PNG", "BMP", "GIF"])
+def test_a_large_image_is_the_same_in_bands_and_windows(form):
+    image = Image.fromarray(noise(1100, 1000, 4))
+    image = image if form == "PNG" else image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    contents = encoded(image, form)
+    expected = on_white(Image.open(io.BytesIO(contents)))
+    assert 1100 * 1000 > 2**20
+    assert np.abs(check_image(contents).astype(int) - expected).max() <= 1
+    luminance = np.asarray(Image.fromarray(check_image(contents)).convert("L"))
+    np.testing.assert_array_equal(check_image(contents, 1)[..., 0], luminance)
+
+
+def test_a_progressive_jpeg_of_hundreds_of_scans_is_refused():
+    progressive = encoded(Image.new("L", (2000, 2000)), "JPEG", progressive=True)
+    scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    with pytest.raises(BadDataError, match="JPEG goes over its 4000000 pixels 906 times"):
+        check_image(progressive[:-2] + 900 * scan + progressive[-2:])
+
+
+def test_a_file_that_is_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(decode, "MAX_BYTES", len(JPEG))
+    check_image(JPEG)
+    with pytest.raises(BadDataError, match="the file has 0 MiB, more than 0"):
+        check_image(JPEG + b"x")
+
+
 def test_importing_loads_no_tensorflow():
     code = "import sys, keras_sketch.curation.decode; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

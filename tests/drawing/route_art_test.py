@@ -165,7 +165,7 @@ def test_tiny_and_plain_pictures_are_refused(size, fill):
 
 def test_huge_pictures_are_refused_and_large_ones_scaled():
     assert MAX_ROUTE_PIXELS == MAX_PIXELS
-    with pytest.raises(BadDataError, match="20000 x 20000 pixels are more than 100 million"):
+    with pytest.raises(BadDataError, match="20000 x 20000 pixels are more than 52 million"):
         extract_route(np.broadcast_to(np.uint8(0), (20_000, 20_000, 3)))
     large = cv2.resize(plain_map(((230, 20, 20), 6, 560)), (5400, 3600), interpolation=cv2.INTER_LINEAR)
     found = extract_route(large)

@@ -133,9 +133,17 @@ def test_no_images_give_empty_answers(export):
         }
 
 
-def test_one_bad_file_fails_the_request(export):
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        export[2].signatures["serving_default"](image_bytes=tf.constant([FILES[0], b"text"]))
+def test_each_bad_file_of_a_request_is_named_by_its_place(export):
+    huge = FILES[0][:16] + b"\xff\xff\xff\xff" * 2 + FILES[0][24:]
+    expected = (
+        "[image_bytes[1]: not a PNG, JPEG, GIF or BMP image; image_bytes[2]: the file is empty; "
+        "image_bytes[4]: the PNG declares 4294967295 x 4294967295 pixels, more than 52 million; "
+        "image_bytes[5]: the image is damaged, truncated or of a rare kind]"
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        files = [FILES[0], b"text", b"", FILES[1], huge, FILES[1][:300]]
+        export[2].signatures["serving_default"](image_bytes=tf.constant(files))
+    assert expected in str(error.value)
 
 
 def test_the_signatures_are_as_documented(export):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from keras_sketch.losses.targets import as_shares
+from keras_sketch.losses.targets import as_shares, default_dtype, precise
 
 
 @keras.saving.register_keras_serializable(package="keras_sketch")
@@ -21,13 +21,14 @@ class BinaryCrossEntropy(keras.losses.Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0, name: str = "binary_cross_entropy", **kwargs):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, **{"dtype": default_dtype(), **kwargs})
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
-        logits = ops.cast(y_pred, "float32")
-        targets = (1 - self.label_smoothing) * as_shares(y_true, logits.shape[-1]) + self.label_smoothing / 2
+        """Returns floats `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
+        logits = precise(y_pred)
+        shares = as_shares(y_true, logits.shape[-1], logits.dtype)
+        targets = (1 - self.label_smoothing) * shares + self.label_smoothing / 2
         # ln(1 + e^z) - y z, written so that nothing overflows.
         of_class = ops.relu(logits) - targets * logits + ops.softplus(-ops.abs(logits))
         return ops.mean(of_class, axis=-1)

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.losses.cross_entropy import CrossEntropy
-from keras_sketch.losses.targets import as_shares
+from keras_sketch.losses.targets import as_shares, precise
 
 # The sine of an angle has no finite slope over its cosine at 0 and pi: there the cosine is held this far from 1.
 _LEAST = 1e-6
@@ -47,9 +47,9 @@ class CosFace(CrossEntropy):
         self.scale, self.margin = float(scale), _checked_margin(margin, math.inf, "a number of at least 0")
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
-        logits = ops.cast(y_pred, "float32")
-        margins = self.margin * as_shares(y_true, logits.shape[-1])
+        """Returns floats `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
+        logits = precise(y_pred)
+        margins = self.margin * as_shares(y_true, logits.shape[-1], logits.dtype)
         return super().call(y_true, logits - self.scale * self._taken(logits / self.scale, margins))
 
     def get_config(self):
@@ -57,7 +57,7 @@ class CosFace(CrossEntropy):
         return {**super().get_config(), "scale": self.scale, "margin": self.margin}
 
     def _taken(self, cosines, margins):
-        """Returns what the margins take from the cosines, both float32 `[N, K]`."""
+        """Returns what the margins take from the cosines, both `[N, K]`."""
         return margins
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from keras_sketch.losses.targets import default_dtype, precise
+
 
 @keras.saving.register_keras_serializable(package="keras_sketch")
 class CrossEntropy(keras.losses.Loss):
@@ -18,14 +20,14 @@ class CrossEntropy(keras.losses.Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy", **kwargs):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, **{"dtype": default_dtype(), **kwargs})
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
-        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        """Returns floats `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
+        log_probabilities = ops.log_softmax(precise(y_pred), axis=-1)
         if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
-            of_target = ops.sum(ops.cast(y_true, "float32") * log_probabilities, axis=-1)
+            of_target = ops.sum(ops.cast(y_true, log_probabilities.dtype) * log_probabilities, axis=-1)
         else:
             labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
             of_target = ops.squeeze(ops.take_along_axis(log_probabilities, labels, axis=-1), -1)

@@ -13,6 +13,7 @@ from keras import ops
 from keras_sketch.curation.great_circles import EARTH_RADIUS_KM, check_centroids, haversine_radians
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.losses.cross_entropy import CrossEntropy
+from keras_sketch.losses.targets import default_dtype, precise
 
 
 @keras.saving.register_keras_serializable(package="keras_sketch")
@@ -46,13 +47,13 @@ class CrossEntropyHaversine(CrossEntropy):
         if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 0):
             raise InvalidArgumentError("alpha", "a number of at least 0", alpha)
         self.centroids, self.alpha = check_centroids(centroids), float(alpha)
-        self._radians = _radians_between(self.centroids).astype("float32")
+        self._radians = _radians_between(self.centroids)
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
+        """Returns floats `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
         _check_logits(y_pred, self.centroids)
-        probabilities = ops.softmax(ops.cast(y_pred, "float32"), axis=-1)
-        distance = ops.sum(probabilities * _rows(self._radians, y_true), axis=-1)
+        probabilities = ops.softmax(precise(y_pred), axis=-1)
+        distance = ops.sum(probabilities * _rows(self._radians, y_true, probabilities.dtype), axis=-1)
         return super().call(y_true, y_pred) + self.alpha * distance
 
     def get_config(self):
@@ -78,18 +79,18 @@ class HaversineSmoothing(keras.losses.Loss):
     """
 
     def __init__(self, centroids: npt.ArrayLike, tau: float = 250.0, name: str = "haversine_smoothing", **kwargs):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, **{"dtype": default_dtype(), **kwargs})
         if not (isinstance(tau, Real) and math.isfinite(tau) and tau > 0):
             raise InvalidArgumentError("tau", "a positive number of km", tau)
         self.centroids, self.tau = check_centroids(centroids), float(tau)
         falling = np.exp(-_radians_between(self.centroids) * EARTH_RADIUS_KM / self.tau)
-        self._targets = (falling / falling.sum(axis=-1, keepdims=True)).astype("float32")
+        self._targets = falling / falling.sum(axis=-1, keepdims=True)
 
     def call(self, y_true, y_pred):
-        """Returns float32 `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
+        """Returns floats `[N]` for logits `[N, K]` and integers `[N]` or `[N, 1]`, or shares `[N, K]`."""
         _check_logits(y_pred, self.centroids)
-        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        return -ops.sum(_rows(self._targets, y_true) * log_probabilities, axis=-1)
+        log_probabilities = ops.log_softmax(precise(y_pred), axis=-1)
+        return -ops.sum(_rows(self._targets, y_true, log_probabilities.dtype) * log_probabilities, axis=-1)
 
     def get_config(self):
         """Returns the arguments."""
@@ -106,8 +107,9 @@ def _check_logits(y_pred, centroids: np.ndarray) -> None:
         raise InvalidArgumentError("centroids", f"as many as there are logits, {y_pred.shape[-1]}", len(centroids))
 
 
-def _rows(table: np.ndarray, y_true):
+def _rows(table: np.ndarray, y_true, dtype: str):
     """Returns the rows of a `[K, K]` table for integers `[N]` or `[N, 1]`, or their mean for shares `[N, K]`."""
+    constants = ops.convert_to_tensor(table, dtype=dtype)
     if len(y_true.shape) == 2 and y_true.shape[-1] == len(table):
-        return ops.matmul(ops.cast(y_true, "float32"), table)
-    return ops.take(table, ops.cast(ops.reshape(y_true, (-1,)), "int32"), axis=0)
+        return ops.matmul(ops.cast(y_true, dtype), constants)
+    return ops.take(constants, ops.cast(ops.reshape(y_true, (-1,)), "int32"), axis=0)

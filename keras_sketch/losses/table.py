@@ -56,12 +56,13 @@ def check_loss(name: str) -> None:
         raise UnknownNameError("loss", name, LOSSES)
 
 
-def make_loss(recipe: Recipe, class_names: Sequence[str]) -> keras.losses.Loss:
+def make_loss(recipe: Recipe, class_names: Sequence[str], dtype: str | None = None) -> keras.losses.Loss:
     """Builds the recipe's loss.
 
     Args:
         recipe: Names the loss; its fields are the loss's arguments.
         class_names: In the order of the logits; a loss with distance needs the canonical names of countries.
+        dtype: Of the logits; float32 or float64; None: as the policy has it.
 
     Raises:
         UnknownNameError: There is no such loss.
@@ -78,6 +79,8 @@ def make_loss(recipe: Recipe, class_names: Sequence[str]) -> keras.losses.Loss:
         )
     places = [_centroids(recipe.loss, class_names)] if loss.has_distance else []
     arguments = {field: getattr(recipe, field) for field in loss.fields}
+    if dtype is not None:
+        arguments["dtype"] = dtype
     return getattr(keras_sketch.losses, loss.class_name)(*places, **arguments)
 
 

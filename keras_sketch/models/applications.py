@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.models.downloads import download_failed
+from keras_sketch.models.layers import logits_dtype
 from keras_sketch.models.table import Backbone
 
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -89,10 +90,10 @@ def _check_head_takes(name: str, row: Backbone, network: keras.Model) -> None:
 
 
 def _give_float32(network: keras.Model) -> None:
-    """Lets the layer that gives the logits, and what follows it, compute in float32 under any precision."""
+    """Lets the layer that gives the logits, and what follows it, compute in float32 under any precision but float64."""
     last = max(index for index, layer in enumerate(network.layers) if layer.weights)
     for layer in network.layers[last:]:
-        layer.dtype_policy = "float32"
+        layer.dtype_policy = logits_dtype()
 
 
 def fold_second_scaling(network: keras.Model) -> None:

@@ -10,7 +10,7 @@ from keras import layers
 from keras_sketch.errors import InvalidArgumentError, UnknownNameError
 from keras_sketch.models.backbones import build_backbone
 from keras_sketch.models.inputs import prepare_pixels
-from keras_sketch.models.layers import CosineLogits
+from keras_sketch.models.layers import CosineLogits, logits_dtype
 from keras_sketch.models.loading import Weights, load_into, split_weights
 from keras_sketch.models.table import Backbone, backbone, check_side
 from keras_sketch.recipes.validation import POOLINGS
@@ -50,7 +50,8 @@ def build_classifier(
         cosine_scale: Where given, the logits are so many times the cosine between features and classes.
 
     Returns:
-        A functional `keras.Model`: uint8 or float32 `[N, H, W, C]` in 0..255 to float32 logits `[N, num_classes]`.
+        A functional `keras.Model`: uint8 or float32 `[N, H, W, C]` in 0..255 to float32 logits `[N, num_classes]`;
+        under the policy float64 to float64 ones.
 
     Raises:
         UnknownNameError: No such model, tower or pooling.
@@ -115,7 +116,7 @@ def _head(features, num_classes: int, bottleneck: int, dropout: float, cosine_sc
         x = layers.Dropout(dropout, name=f"{part}_dropout")(x)
     if cosine_scale:
         return CosineLogits(num_classes, cosine_scale, name="logits")(x)
-    return layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return layers.Dense(num_classes, dtype=logits_dtype(), name="logits")(x)
 
 
 def _input_shape(name: str, row: Backbone, input_shape: tuple | None) -> tuple[int, int, int]:

@@ -9,6 +9,11 @@ _ZERO = 1e-24
 """The squared length of a vector that counts as zero: in float32 its direction is about to be lost."""
 
 
+def logits_dtype() -> str:
+    """Returns the precision of the layers that give logits: float32 under any policy but float64, which stays."""
+    return keras.backend.result_type(keras.config.dtype_policy().compute_dtype, "float32")
+
+
 @keras.saving.register_keras_serializable(package="keras_sketch")
 class LightOnDark(keras.layers.Layer):
     """Turns drawings on light paper into light ink on a dark ground, and leaves the others as they are.
@@ -59,12 +64,12 @@ class CosineLogits(keras.layers.Layer):
     What ArcFace (Deng et al. 2019, arXiv:1801.07698, section 2.1) and CosFace (Wang et al. 2018, arXiv:1801.09414,
     section 3.1) put their margins on. All-zero features have the cosine 0 with every class, and no gradient.
 
-    Input: float `[N, D]`. Output: float32 `[N, units]`, in -scale..scale.
+    Input: float `[N, D]`. Output: `[N, units]` in -scale..scale, of `logits_dtype()`.
     """
 
     def __init__(self, units: int, scale: float, **kwargs):
         """Sets the number of classes, and what the cosines are multiplied by."""
-        kwargs.setdefault("dtype", "float32")
+        kwargs.setdefault("dtype", logits_dtype())
         super().__init__(**kwargs)
         self.units, self.scale = units, scale
 

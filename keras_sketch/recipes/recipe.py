@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from keras_sketch.recipes.rate_scaling import multiplied, rate_factor
+
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
@@ -142,6 +144,9 @@ class Recipe:
         image_size: Side in pixels; None: as stored.
         resize: How an image becomes square: `"pad"`, `"stretch"` or `"crop"`.
         batch_size: Examples a step, over all devices together.
+        rate_scaling: How the rates follow when the batch size is changed: `"none"`: not at all; `"linear"`: as it does;
+            or `"sqrt"`: as its square root (`recipes/rate_scaling.py` names the sources).
+        rate_batch_size: Where that rule has changed the rates: the batch size that they were given for; None: as given.
         augmentation: Random changes of the training images.
         label_smoothing: Share of the target given to the other classes, 0 to 1.
         loss: `"cross_entropy"`; `"haversine"`: that plus `alpha` times the expected distance to the true country;
@@ -180,6 +185,8 @@ class Recipe:
     image_size: int | None = None
     resize: str = "pad"
     batch_size: int = 128
+    rate_scaling: str = "none"
+    rate_batch_size: int | None = None
     augmentation: Augmentation = Augmentation()
     label_smoothing: float = 0.0
     loss: str = "cross_entropy"
@@ -216,19 +223,19 @@ class Recipe:
         Args:
             epochs: Epochs of the last stage.
             learning_rate: The last stage's rate; those of the stages before it, and the lowest ones, change by the same
-                factor.
+                factor. None: where the batch size changes, all rates follow it as `rate_scaling` says.
             train_from: The first block that the last stage trains.
             policy: The augmentation's policy.
             **changes: Fields of the recipe.
         """
-        stages = self.stages
+        stages, size = self.stages, changes.get("batch_size", self.batch_size)
         if learning_rate is not None:
-            factor = learning_rate / stages[-1].learning_rate
-            rates = [stage.learning_rate * factor for stage in stages[:-1]] + [learning_rate]
-            stages = tuple(
-                dataclasses.replace(stage, learning_rate=rate, final_rate=stage.final_rate * factor)
-                for stage, rate in zip(stages, rates, strict=True)
-            )
+            stages = multiplied(stages, learning_rate / stages[-1].learning_rate)
+            stages = (*stages[:-1], dataclasses.replace(stages[-1], learning_rate=learning_rate))
+            changes["rate_batch_size"] = None
+        elif (factor := rate_factor(changes.get("rate_scaling", self.rate_scaling), self.batch_size, size)) != 1:
+            stages, given_for = multiplied(stages, factor), self.rate_batch_size or self.batch_size
+            changes["rate_batch_size"] = None if given_for == size else given_for
         if epochs is not None:
             stages = (*stages[:-1], dataclasses.replace(stages[-1], epochs=epochs))
         if train_from is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 from keras_sketch.errors import InvalidArgumentError
+from keras_sketch.recipes.rate_scaling import RATE_SCALINGS
 from keras_sketch.recipes.recipe import Recipe
 
 POOLINGS = ("avg", "gem", "gem_channels", "attention")
 """What makes a row of numbers of a network's maps: the layers are in `models/pooling.py`."""
 
 _LARGEST = 2**32
+_COUNTS = ("batch_size", "rate_batch_size", "image_size", "per_class", "patience")
 _HEADS = ("new", "pretrained")
 _BALANCES = ("none", "weights", "sampling")
 
@@ -41,9 +43,11 @@ def check_recipe(recipe: Recipe) -> None:
         _check("final_rate", "at least 0, and not above the rate", lowest, 0 <= lowest <= rate)
         divisor = stage.start_divisor
         _check("start_divisor", "a number of at least 1", divisor, math.isfinite(divisor) and divisor >= 1)
-    for name, least in {"batch_size": 1, "image_size": 1, "per_class": 1, "patience": 1, "seed": 0}.items():
+    for name, least in {**dict.fromkeys(_COUNTS, 1), "seed": 0}.items():
         value = getattr(recipe, name)
         _check(name, f"at least {least} and below 2^32", value, value is None or least <= value < _LARGEST)
+    rule = recipe.rate_scaling
+    _check("rate_scaling", f"one of {', '.join(RATE_SCALINGS)}", rule, rule in RATE_SCALINGS)
     _check("head", f"one of {', '.join(_HEADS)}", recipe.head, recipe.head in _HEADS)
     has_head = recipe.head == "new" or recipe.weights is not None
     _check("head", "new where the weights are random: there is no pretrained one", recipe.head, has_head)

@@ -46,7 +46,9 @@ def open_data(recipe: Recipe, options: RecipeOptions) -> OpenDataset:
     return data
 
 
-def share_batches(recipe: Recipe, data: OpenDataset, replicas: int, any_batch: bool) -> Recipe:
+def share_batches(
+    recipe: Recipe, data: OpenDataset, replicas: int, any_batch: bool, learning_rate: float | None = None
+) -> Recipe:
     """Returns the recipe with a batch size that so many devices can train with.
 
     Args:
@@ -54,17 +56,24 @@ def share_batches(recipe: Recipe, data: OpenDataset, replicas: int, any_batch: b
         data: Its data.
         replicas: How many devices.
         any_batch: Whether a batch may be smaller than the recipe's where there are not as many examples.
+        learning_rate: The last stage's, where it was asked for; None: the rates follow the batch size by the recipe's
+            rule.
 
     Raises:
         InvalidArgumentError: The devices cannot share the batches, or a split's examples.
     """
-    for each in data.splits.values():
+    for each in sorted(data.splits.values(), key=lambda split: split.num_examples):
         each.check_replicas(replicas)
     examples = data.splits["train"].num_examples
     if any_batch and recipe.batch_size > examples:
-        recipe = recipe.with_changes(batch_size=max(replicas, examples // replicas * replicas))
+        size = max(replicas, examples // replicas * replicas)
+        recipe = recipe.with_changes(batch_size=size, learning_rate=learning_rate)
     if recipe.batch_size % replicas:
-        raise InvalidArgumentError("batch_size", f"a multiple of the {replicas} devices", recipe.batch_size)
+        below = recipe.batch_size // replicas * replicas
+        near = [str(size) for size in (below, below + replicas) if 0 < size <= examples]
+        near = " or ".join(near or [str(examples // replicas * replicas)])
+        allowed = f"a multiple of the {replicas} devices, such as {near} (--batch-size)"
+        raise InvalidArgumentError("batch_size", allowed, recipe.batch_size)
     return recipe
 
 
@@ -129,7 +138,7 @@ def build_network(
         recipe: Names the network and its weights.
         info: Of the opened data.
         precision: Of the arithmetic.
-        strategy: The devices, in whose scope this is called; None for one.
+        strategy: The devices, in whose scope this is called, on several machines outside of it; None for one.
         begun: Whether a checkpoint will be put into the network. The recipe's weights are not read then, so that
             their file need not be there any more.
 
@@ -149,7 +158,7 @@ def build_network(
         weights = None if begun else recipe.weights
         settings = dict(weights=weights, light_on_dark=recipe.light_on_dark, head=recipe.head, **_head(recipe))
         network = build_classifier(recipe.model, len(info.class_names), info.image_shape, **settings)
-        return synchronize_batch_normalization(network) if strategy else network
+        return synchronize_batch_normalization(network, strategy) if strategy else network
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -40,6 +40,9 @@ class RecipeOptions(TypedDict, total=False):
         scale: What arcface and cosface multiply the cosines by.
         balance: Of classes of unequal size: "none", "weights" (each class counts the same in the loss) or "sampling"
             (an epoch shows each class equally often).
+        rate_scaling: How the learning rates follow where the batch size is not the recipe's: "none" (not at all),
+            "linear" (as it does; Goyal et al. 2017) or "sqrt" (as its square root; for Adam: Malladi et al. 2022). A
+            learning rate that is given stays as it is. The batch size is that of all devices together.
         seed: Of the weights, the order and the augmentation.
     """
 
@@ -62,6 +65,7 @@ class RecipeOptions(TypedDict, total=False):
     margin: float | None
     scale: float | None
     balance: str | None
+    rate_scaling: str | None
     seed: int | None
 
 

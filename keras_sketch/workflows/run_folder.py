@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -70,7 +71,7 @@ class RunFolder:
     def check_same(self, settings: dict) -> None:
         """Raises `RunFolderError` where one with other settings is here; some may differ."""
         settings = json.loads(json.dumps(settings))
-        different = _differences(self.settings(), settings, self.MAY_DIFFER) if self.begun else []
+        different = differences(_filled(self.settings()), settings, self.MAY_DIFFER) if self.begun else []
         if different:
             raise RunFolderError(
                 f"{self.path} holds {self.ONE} with other settings ({'; '.join(different)}). "
@@ -136,10 +137,12 @@ class RunFolder:
 
     def other_settings(self, recipe: Recipe, any_batch: bool) -> list[str]:
         """Returns in what the run's recipe differs from this one; `any_batch`: its batch size may be another."""
-        stored, asked = self.settings()["recipe"], json.loads(json.dumps(recipe.to_dict()))
+        stored, asked = _filled(self.settings())["recipe"], [recipe]
         if any_batch:
-            asked["batch_size"] = stored["batch_size"]
-        return _differences(stored, asked)
+            # The rates have followed it, or one that was asked for has not.
+            size = stored["batch_size"]
+            asked = [recipe.with_changes(batch_size=size), dataclasses.replace(recipe, batch_size=size)]
+        return min((differences(stored, json.loads(json.dumps(each.to_dict()))) for each in asked), key=len)
 
     def _read_json(self, name: str) -> dict:
         try:
@@ -148,14 +151,23 @@ class RunFolder:
             raise RunFolderError(f"{self.path / name} cannot be read: {error}.") from error
 
 
-def _differences(stored: dict, asked: dict, may_differ: tuple[str, ...] = (), prefix: str = "") -> list[str]:
+def _filled(settings: dict) -> dict:
+    """Returns settings whose recipe has the fields that it lacks, because it is older than they are, by default."""
+    try:
+        return {**settings, "recipe": json.loads(json.dumps(Recipe.from_dict(settings["recipe"]).to_dict()))}
+    except (KeyError, TypeError, AttributeError):
+        return settings
+
+
+def differences(stored: dict, asked: dict, may_differ: tuple[str, ...] = (), prefix: str = "") -> list[str]:
+    """Returns where nested settings differ, each as `name: old there, new now`."""
     found = []
     for key in sorted({*stored, *asked}):
         name, old, new = f"{prefix}{key}", stored.get(key), asked.get(key)
         if old == new or name in may_differ:
             continue
         if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, may_differ, f"{name}.")
+            found += differences(old, new, may_differ, f"{name}.")
         else:
             found.append(f"{name}: {old!r} there, {new!r} now")
     return found

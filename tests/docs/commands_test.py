@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
 
 
-def blocks(language):
-    return [block for page in PAGES for block in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)]
+def blocks(pages, language):
+    return [block for page in pages for block in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)]
 
 
-def commands():
-    return list(dict.fromkeys(line for block in blocks("sh") for line in block.splitlines()))
+def commands(pages):
+    return list(dict.fromkeys(line for block in blocks(pages, "sh") for line in block.splitlines()))
 
 
 SMALL_NETWORK = ["--model", "sketch_cnn", "--weights", "none", "--image-size", "32"]
@@ -148,27 +148,43 @@ def run(command, monkeypatch):
     (cli.train_main if front_door else cli.main)()
 
 
-def test_the_commands_run_in_the_order_in_which_they_stand(home, quick, monkeypatch):
+def run_all(pages, home, monkeypatch):
+    """Runs what the pages hold, in the order in which it stands; returns the names that their Python made."""
     monkeypatch.chdir(home)
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "data"))
-    for command in commands():
+    for command in commands(pages):
         if command.startswith("make "):
             subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
         else:
             run(command, monkeypatch)
-    assert {path.parent.name for path in home.glob("runs/*/report.md")} >= {
-        *("doodles", "quickdraw", "bitmaps", "folder", "sketchy", "sketchy-resnet50", "tune-sketchy-cnn"),
-        *("imagenet_sketch", "geoguessr", "geoguessr-view", "gldv2", "gldv2-delf", "gldv2-delf-bottleneck"),
-    }
-    assert (home / "served" / "saved_model.pb").is_file()
-    assert (home / "retrievals" / "gldv2-delf-on-gldv2" / "report.md").is_file()
     names = {}
-    for block in blocks("python"):
+    for block in blocks(pages, "python"):
         exec(block, names)  # noqa: S102
+    return names
+
+
+def finished_runs(home):
+    return {path.parent.name for path in home.glob("runs/*/report.md")}
+
+
+def test_what_the_readme_says_runs(home, quick, monkeypatch):
+    names = run_all(PAGES[:1], home, monkeypatch)
+    assert finished_runs(home) >= {"doodles", "quickdraw", "bitmaps", "folder", "sketchy", "gldv2"}
+    assert (home / "served" / "saved_model.pb").is_file()
     assert names["heat"].shape == (32, 28, 28)
     assert names["answer"]["labels"].shape == (1, 5)
     assert names["pixels"].shape == (1, 28, 28)
     assert len(names["drawings"]) == 80
+
+
+@pytest.mark.slow
+def test_what_all_pages_say_runs(home, quick, monkeypatch):
+    names = run_all(PAGES, home, monkeypatch)
+    assert finished_runs(home) >= {
+        *("sketchy-resnet50", "tune-sketchy-cnn", "imagenet_sketch", "geoguessr", "geoguessr-view"),
+        *("gldv2", "gldv2-delf", "gldv2-delf-bottleneck"),
+    }
+    assert (home / "retrievals" / "gldv2-delf-on-gldv2" / "report.md").is_file()
     assert names["gap"] == pytest.approx((1 + 2 / 3) / 3)
     of_nothing_known = float(names["loss"](np.array([0]), np.zeros((1, 3))))
     assert of_nothing_known == pytest.approx(np.log(3) + 2.5 * (1.53 + 0.13) / 3, abs=0.01)

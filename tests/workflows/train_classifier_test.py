@@ -3,7 +3,6 @@ import json
 import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import cv2
@@ -13,11 +12,17 @@ import pytest
 from keras_sketch import evaluate, gradcam, load_classifier, train
 from keras_sketch.cli import train_main
 from keras_sketch.data import open_dataset
-from keras_sketch.errors import BadDataError, InvalidArgumentError, MissingDataError, RunFolderError, UnknownNameError
-from keras_sketch.recipes import all_recipes
+from keras_sketch.errors import (
+    BadDataError,
+    InvalidArgumentError,
+    MissingDataError,
+    RunFolderError,
+    TrainingError,
+    UnknownNameError,
+)
+from keras_sketch.training import fitting
 from keras_sketch.workflows import explain, export, predict, report
 from keras_sketch.workflows.run_folder import RunFolder
-from keras_sketch.workflows.train_classifier import _print_plan
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -154,23 +159,6 @@ def test_prepared_data_that_moved_or_is_damaged_is_named(run, prepared, tmp_path
         evaluate(str(moved), data_dir=str(tmp_path / "data"))
 
 
-def test_the_plan_says_what_the_recipe_does(capsys, tmp_path):
-    info = types.SimpleNamespace(
-        class_names=["7", "99"], image_shape=(32, 32, 3), num_examples={"train": 80, "distractors": 6}, bad_examples=0
-    )
-    network = types.SimpleNamespace(count_params=lambda: 1234)
-    for name, texts in {
-        "gldv2": ("Head: dropout 0.2", "arcface (margin 0.3, scale 30, label smoothing 0.1)", "6 distractors"),
-        "gldv2-delf": ("descriptors, 20 epochs, adam at 0.0001, plateau down to 1e-05, attention frozen",),
-        "gldv2-delf-bottleneck": ("Head: a bottleneck of 512 units, dropout 0.5", "binary cross entropy, float32"),
-    }.items():
-        recipe = all_recipes()[name].with_changes(pooling="gem" if name == "gldv2-delf" else None)
-        _print_plan(recipe, info, network, 1, "float32", RunFolder(tmp_path))
-        out = capsys.readouterr().out
-        assert all(text in out for text in texts), out
-        assert ("Head: gem pooling" in out) == (name == "gldv2-delf")
-
-
 def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path, monkeypatch, capsys):
     """The whole command as a process, stopped by SIGINT in the middle of an epoch."""
     import signal
@@ -197,3 +185,24 @@ def test_ctrl_c_saves_and_resume_finishes(bars, prepared, tmp_path, monkeypatch,
         with pytest.raises(SystemExit) as end:
             train_main()
         assert end.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_precision_and_xla_are_printed_stored_and_handed_on(bars, prepared, tmp_path, capsys, monkeypatch):
+    def fit_recipe(network, *_):
+        raise TrainingError(f"{network.dtype_policy.name}, {_[-1]}")
+
+    monkeypatch.setattr(fitting, "fit_recipe", fit_recipe)
+    places = {"data_dir": str(prepared), "manual_dir": str(bars), "output_dir": str(tmp_path / "run")}
+    asked = dict(dataset="quickdraw", config="bitmap", model="quickdraw_cnn", batch_size=64, epochs=1)
+    with pytest.raises(TrainingError, match="mixed_bfloat16, True"):
+        train(**asked, **places, xla=True, precision="mixed_bfloat16")
+    lines = capsys.readouterr().out.splitlines()
+    assert "Devices: 1 CPU; mixed_bfloat16, compiled by XLA" in lines
+    assert any(line.startswith("Warning: XLA makes training on a CPU slower") for line in lines)
+    settings = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (settings["precision"], settings["xla"], settings["deterministic"]) == ("mixed_bfloat16", True, False)
+    with pytest.raises(RunFolderError, match="xla: True there, False now"):
+        train(**asked, **places, precision="mixed_bfloat16", resume=True)
+    with pytest.raises(InvalidArgumentError, match="float32 or mixed_bfloat16 on a CPU"):
+        train(**asked, **places | {"output_dir": str(tmp_path / "other")}, precision="mixed_float16")
+    assert not (tmp_path / "other").exists()

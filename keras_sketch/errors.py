@@ -77,6 +77,13 @@ class DivergedError(TrainingError):
     """The loss is not finite any more."""
 
 
+class WorkerLostError(TrainingError):
+    """Another worker of a training on several machines died or hangs; all are to be started again."""
+
+    exit_code = 75
+    """EX_TEMPFAIL of sysexits.h: what failed may succeed when it is tried again."""
+
+
 class RunInterrupted(KerasSketchError):
     """A signal stopped the run after its state was saved; `exit_code` is 128 plus the signal's number."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from keras_sketch.data.replica_batches import WHOLE, Part
 from keras_sketch.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def training_batches(
-    split: ImageSplit, recipe: Recipe, epochs: int, first_epoch: int = 0, first_step: int = 0
+    split: ImageSplit,
+    recipe: Recipe,
+    epochs: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """Returns the batches on which a recipe trains, its classes balanced as it says.
 
@@ -24,6 +30,7 @@ def training_batches(
         epochs: The epoch before which to end.
         first_epoch: The epoch to start with.
         first_step: The step of that epoch to start with.
+        part: What of each batch to read.
 
     Returns:
         What `split.training` returns; with `balance="weights"` each batch has a third part, the weights of its
@@ -40,6 +47,7 @@ def training_batches(
         first_epoch=first_epoch,
         first_step=first_step,
         balanced=recipe.balance == "sampling",
+        part=part,
     )
     if recipe.balance != "weights":
         return stream

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_sketch.data.pipeline import ImageSplit
+from keras_sketch.data.replica_batches import WHOLE, Part
 from keras_sketch.recipes import Augmentation
 
 
@@ -43,9 +44,11 @@ class FeatureSplit(ImageSplit):
         augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         seed: int = 0,
         epoch: int = 0,
+        part: Part = WHOLE,
     ) -> tf.data.Dataset:
         """Returns every example once, in stored order, in the view of that epoch; augmentation and seed were chosen."""
-        batches = self._numbers().batch(batch_size)
+        batches = part.of(self._numbers(), batch_size).batch(batch_size // part.count)
+        batches = part.divided(batches, batch_size, self.num_examples)
         return batches.map(lambda indices, labels: (self._read(indices * 0 + epoch, indices), labels)).prefetch(
             tf.data.AUTOTUNE
         )

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from keras_sketch.data.augmentation import draw, make_augment
 from keras_sketch.data.balance import BalancedEpochs
-from keras_sketch.data.replica_batches import batch_size_for, batch_sizes_for
+from keras_sketch.data.replica_batches import WHOLE, Part, batch_size_for, check_examples
 from keras_sketch.data.resizing import fit_square
 from keras_sketch.errors import InvalidArgumentError
 from keras_sketch.recipes import Augmentation
@@ -70,24 +70,24 @@ class ImageSplit:
             InvalidArgumentError: With every batch size a device would be left without an example: 1 example on two
                 devices; 1, 2, 3, 5, 6 or 9 on four.
         """
-        if replicas > 1 and not batch_sizes_for(self.num_examples, replicas):
-            most = max(n for n in range(1, replicas) if n == 1 or batch_sizes_for(self.num_examples, n))
-            reason = f"its examples, {self.num_examples}, leave a device without one whatever the batch size"
-            allowed = f"at most {most}, or the {self.name} split larger: {reason}"
-            raise InvalidArgumentError("devices", allowed, replicas)
+        check_examples(self.name, self.num_examples, replicas)
 
-    def evaluation(self, batch_size: int) -> tf.data.Dataset:
+    def evaluation(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
         """Returns every example once, in stored order: batches of (uint8 `[N, S, S, C]`, int64 `[N]`).
 
         In the scope of a strategy with several replicas the batch size is the nearest one that they can share: Keras
         adds up the parts of the first batch, and TensorFlow's convolutions on a CPU fail on a part with no example.
+
+        Args:
+            batch_size: Examples a batch, over all devices.
+            part: What of each batch to read.
 
         Raises:
             InvalidArgumentError: As `check_replicas`.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.check_replicas(replicas)
-        return self.in_order(batch_size_for(self.num_examples, batch_size, replicas))
+        return self.in_order(batch_size_for(self.num_examples, batch_size, replicas), part=part)
 
     def in_order(
         self,
@@ -95,6 +95,7 @@ class ImageSplit:
         augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         seed: int = 0,
         epoch: int = 0,
+        part: Part = WHOLE,
     ) -> tf.data.Dataset:
         """Returns every example once, in stored order; augmented, as training would show it in that epoch.
 
@@ -105,7 +106,8 @@ class ImageSplit:
         def example(index, record):
             return self._image(record["image"]), record["label"], tf.constant(epoch, tf.int64), index
 
-        batches = self._records.enumerate().map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+        examples = part.of(self._records.enumerate(), batch_size).map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        batches = part.divided(examples.batch(batch_size // part.count), batch_size, self.num_examples)
         if augmentation == Augmentation():
             return batches.map(lambda images, labels, *_: (images, labels)).prefetch(tf.data.AUTOTUNE)
         finish = self._finish(seed, augmentation)
@@ -125,6 +127,7 @@ class ImageSplit:
         first_epoch: int = 0,
         first_step: int = 0,
         balanced: bool = False,
+        part: Part = WHOLE,
     ) -> tf.data.Dataset:
         """Returns whole shuffled batches of the epochs from `first_epoch` to `epochs`, as one finite dataset.
 
@@ -140,6 +143,7 @@ class ImageSplit:
             first_step: The step of that epoch to start with.
             balanced: Whether an epoch, of the same length, shows every class equally often, as `BalancedEpochs` says;
                 copies of an example are augmented differently.
+            part: What of each batch to read; pictures are mixed within it.
 
         Returns:
             Batches of (float32 `[B, S, S, C]` in 0..255, int64 `[B]`), of known cardinality. Where the augmentation
@@ -151,7 +155,7 @@ class ImageSplit:
         """
         numbers = tf.data.Dataset.range(first_epoch, epochs)
         total = (epochs - first_epoch) * self.steps(batch_size) - first_step
-        return self._stream(numbers, batch_size, seed, augmentation, first_step, total, balanced)
+        return self._stream(numbers, batch_size, seed, augmentation, first_step, total, balanced, part)
 
     def one_epoch_a_pass(self, batch_size: int, seed: int = 0) -> tf.data.Dataset:
         """Returns the training batches for a `fit` of the caller's: its n-th pass is the n-th epoch."""
@@ -159,7 +163,7 @@ class ImageSplit:
         numbers = tf.data.Dataset.range(1).map(lambda _: passes.assign_add(1))
         return self._stream(numbers, batch_size, seed, Augmentation(), 0, self.steps(batch_size))
 
-    def _stream(self, epochs, batch_size, seed, augmentation, first_step, total, balanced=False) -> tf.data.Dataset:
+    def _stream(self, epochs, batch_size, seed, augmentation, first_step, total, balanced=False, part=WHOLE):
         finish = self._finish(seed, augmentation)
         examples, decode = self._undecoded()
         shuffled = self._shuffle(examples, batch_size, seed, balanced)
@@ -167,10 +171,10 @@ class ImageSplit:
         def example(epoch, index, image, label):
             return decode(image), label, epoch, index
 
-        stream = epochs.flat_map(shuffled).skip(first_step * batch_size)
-        batches = stream.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
-        batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-        return batches.apply(tf.data.experimental.assert_cardinality(total)).prefetch(tf.data.AUTOTUNE)
+        stream = part.of(epochs.flat_map(shuffled).skip(first_step * batch_size), batch_size)
+        batches = stream.map(example, tf.data.AUTOTUNE).batch(batch_size // part.count, drop_remainder=True)
+        batches = batches.map(finish, tf.data.AUTOTUNE).apply(tf.data.experimental.assert_cardinality(total))
+        return part.divided(batches, batch_size, total * batch_size).prefetch(tf.data.AUTOTUNE)
 
     def _shuffle(self, examples: tf.data.Dataset, batch_size: int, seed: int, balanced: bool) -> Callable:
         """Returns what gives an epoch's examples in its order: its number in front of (index, image, label)."""

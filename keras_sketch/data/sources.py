@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_sketch.errors import InvalidArgumentError, KerasSketchError, MissingDataError, UnknownNameError
+from keras_sketch.files import locked
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -79,18 +80,31 @@ def prepare(
         config, **{field: value for field, value in changes.items() if value is not None}
     )
     chosen = builder_class.resolve_config(chosen, manual)
+    settings = tfds.download.DownloadConfig(manual_dir=manual, beam_options=beam_options)
     try:
-        builder = builder_class(config=chosen, data_dir=data_dir and os.fspath(data_dir))
-        if not builder.is_prepared() and (problem := builder_class.source_problem(chosen, manual)):
-            raise problem
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual, beam_options=beam_options)
-        )
+        return _prepared(builder_class, chosen, data_dir and os.fspath(data_dir), manual, settings)
     except OSError as error:
         if isinstance(error, KerasSketchError):
             raise
         reason = error.strerror or type(error).__name__
         raise MissingDataError(f"Cannot prepare {name}: {error.filename or data_dir}: {reason}.") from error
+
+
+def _prepared(builder_class, config, data_dir, manual, settings) -> tfds.core.DatasetBuilder:
+    """Returns the builder when its data is there: prepared by this process, while no other does the same."""
+    builder = builder_class(config=config, data_dir=data_dir)
+    if builder.is_prepared():
+        builder.download_and_prepare(download_config=settings)
+        return builder
+    if problem := builder_class.source_problem(config, manual):
+        raise problem
+    folder = Path(builder.data_dir)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    waiting = f"Another process is preparing {builder.name}: waiting for it."
+    with locked(folder.with_name(f".{folder.name}.lock"), lambda: None, waiting):
+        # What another process prepared meanwhile is seen by a new builder alone.
+        builder = builder_class(config=config, data_dir=data_dir)
+        builder.download_and_prepare(download_config=settings)
     return builder
 
 

@@ -11,13 +11,20 @@ from keras_sketch.data.pipeline import ImageSplit
 from keras_sketch.errors import DivergedError
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes import Recipe
+from keras_sketch.training.agreement import Workers
 from keras_sketch.training.checkpoint import Checkpoints, Place, restore_network
 
 BATCH_FILE = "diverged.csv"
 
 
 def explained(
-    error: DivergedError, network: keras.Model, place: Place, train: ImageSplit, recipe: Recipe, folder: Path
+    error: DivergedError,
+    network: keras.Model,
+    place: Place,
+    train: ImageSplit,
+    recipe: Recipe,
+    folder: Path,
+    workers: Workers | None = None,
 ) -> DivergedError:
     """Puts a network back to its last checkpoint, lists the batch that it failed on, and returns the error to raise.
 
@@ -30,7 +37,10 @@ def explained(
         train: What it was trained on.
         recipe: Batch size, seed and balance.
         folder: The run's, with at least one checkpoint.
+        workers: Who trains together; the chief alone says and does all this.
     """
+    if workers is not None and not workers.is_chief:
+        return error
     balanced = recipe.balance == "sampling"
     places = train.batch_indices(recipe.batch_size, place.epoch, place.step, recipe.seed, balanced)
     ids, labels = train.facts(["id"])["id"], train.labels

@@ -10,21 +10,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import json
 import math
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from keras_sketch.errors import BadDataError
+from keras_sketch.files import locked
 
-_WAIT_SECONDS = 0.2
 _RESERVE = 1e9
 _LARGEST = float(np.finfo("float16").max)
 # Below 6e-5 float16 has steps of 6e-8: for numbers of this size still a tenth of those that it has above.
@@ -123,7 +121,7 @@ class FeatureStore:
         if found:
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        with _locked(self._lock(one.key), self._poll):
+        with locked(self._lock(one.key), self._poll, "Another process is storing the same features: waiting for it."):
             found = self.read(one.key)
             if found:
                 return found
@@ -165,7 +163,7 @@ class FeatureStore:
 
     def _remove(self, key: str, folder: Path) -> None:
         """Removes what belongs to a key, unless a process is filling it, or another account owns it."""
-        with contextlib.suppress(OSError), _locked(self._lock(key)):
+        with contextlib.suppress(OSError), locked(self._lock(key)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -218,61 +216,3 @@ def _suits_float16(values: np.ndarray) -> bool:
 def _flush(file: IO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _locked(path: Path, poll: Callable[[], None] | None = None) -> Iterator[None]:
-    """Holds a lock file, which is gone afterwards; a process that dies lets go of it.
-
-    Raises:
-        BlockingIOError: Another process holds it, and there is no `poll`.
-        OSError: The folder may not be written to.
-    """
-    file = _lock_file(path, poll)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        file.close()
-
-
-def _lock_file(path: Path, poll: Callable[[], None] | None) -> IO:
-    said = False
-    while True:
-        file = _open_lock(path)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(file, path):
-                return file
-            file.close()
-        except BlockingIOError:
-            file.close()
-            if poll is None:
-                raise
-            if not said:
-                print("Another process is storing the same features: waiting for it.", flush=True)
-            said = True
-            poll()
-            time.sleep(_WAIT_SECONDS)
-        except BaseException:
-            file.close()
-            raise
-
-
-def _open_lock(path: Path) -> IO:
-    try:
-        return path.open("a")
-    except PermissionError:
-        if not path.exists():
-            raise
-        # Another account's, which can be locked all the same.
-        return path.open()
-
-
-def _is_still(file: IO, path: Path) -> bool:
-    """Whether the file that was locked still has its name: the one who held the lock before has removed it."""
-    try:
-        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False

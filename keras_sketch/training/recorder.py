@@ -12,9 +12,11 @@ import numpy as np
 
 from keras_sketch.errors import DivergedError, RunInterrupted, TrainingError
 from keras_sketch.recipes import Stage
-from keras_sketch.training.checkpoint import Checkpoints, Place, arrays_of, fitting_state, network_state, restore
+from keras_sketch.training.agreement import Workers
+from keras_sketch.training.checkpoint import Place, arrays_of, fitting_state, network_state, restore
 from keras_sketch.training.history import Row, best_epoch, monitored_losses, should_stop, write_history
 from keras_sketch.training.schedules import plateau_rate
+from keras_sketch.training.shared_checkpoints import SharedCheckpoints
 from keras_sketch.training.stopping import GRACE_SECONDS, StopRequest
 
 SAVE_EVERY_SECONDS = 30.0
@@ -30,6 +32,8 @@ class Recorder(keras.callbacks.Callback):
     `learning_rate_2` and so on are those of its layer groups, from the input to the head, where it has them; and
     `frozen` names the blocks that the stage does not train wherever they are, if any.
 
+    On several machines every worker has one. They save and stop after the same step, and only the chief's writes.
+
     Args:
         network: The whole network: its weights are kept, whichever part of it is trained.
         folder: The run's folder.
@@ -37,6 +41,7 @@ class Recorder(keras.callbacks.Callback):
         patience: Epochs without a better validation loss before training stops; None: never.
         labels: Class names and whatever else travels with a checkpoint.
         stop: Asked between two steps.
+        workers: Who trains together.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Recorder(keras.callbacks.Callback):
         patience: int | None,
         labels: dict,
         stop: StopRequest,
+        workers: Workers | None = None,
     ):
         super().__init__()
         self._network = network
@@ -57,7 +63,8 @@ class Recorder(keras.callbacks.Callback):
         self.best: list[np.ndarray] | None = None
         self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
         self._labels, self._stop = labels, stop
-        self._checkpoints = Checkpoints(folder / "checkpoints")
+        self.workers = workers or Workers()
+        self._checkpoints = SharedCheckpoints(folder / "checkpoints", self.workers)
         # Of the epoch's training, while the model's variables hold others: before a resumed epoch, and in validation.
         self._metrics: dict[str, np.ndarray] | None = None
         self._saved_at, self._saving_took = time.monotonic(), 0.0
@@ -136,8 +143,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch, logs=None):
         """Saves and ends when the run is to stop."""
-        if self._stop.signal_number is not None:
-            self._save_if_due()
+        self._save_if_due(in_time=False)
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the epoch's row and looks whether it is the best, or the last."""
@@ -147,10 +153,11 @@ class Recorder(keras.callbacks.Callback):
         frozen = {"frozen": " ".join(self.stage.frozen)} if self.stage.frozen else {}
         about = {"epoch": epoch + 1, "stage": self.stage.name, **frozen}
         self.rows.append({**about, **logs, "learning_rate": rate, **groups})
-        try:
-            write_history(self.folder / "history.csv", self.rows)
-        except OSError as error:
-            raise self._cannot_write("history.csv", error) from error
+        if self.workers.is_chief:
+            try:
+                write_history(self.folder / "history.csv", self.rows)
+            except OSError as error:
+                raise self._cannot_write("history.csv", error) from error
         if best_epoch(self.rows) == len(self.rows) - 1:
             self.best = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._network.weights]
         self.place = Place(epoch + 1)
@@ -158,8 +165,13 @@ class Recorder(keras.callbacks.Callback):
             self.model.stop_training = True
         self._save_if_due()
 
+    def stop_if_anyone_is_asked(self) -> None:
+        """Raises `RunInterrupted` after a signal to any worker; all wait for each other here."""
+        self._agree(False)
+        self.stop_if_asked()
+
     def stop_if_asked(self) -> None:
-        """Raises `RunInterrupted` after a signal."""
+        """Raises `RunInterrupted` after a signal to this process."""
         number = self._stop.signal_number
         if number is not None:
             self._stop.take_up()
@@ -170,13 +182,22 @@ class Recorder(keras.callbacks.Callback):
     def _how_to_go_on(self) -> str:
         return f"Continue with --resume --output-dir {self.folder}."
 
-    def _save_if_due(self):
-        asked, since = self._stop.signal_number is not None, time.monotonic() - self._saved_at
+    def _save_if_due(self, in_time: bool = True):
+        since = time.monotonic() - self._saved_at
+        due = in_time and since > SAVE_EVERY_SECONDS and since * SAVING_SHARE > self._saving_took
+        asked, due = self._agree(due and self.workers.is_chief)
         if asked:
             self._stop.take_up()
-        if asked or (since > SAVE_EVERY_SECONDS and since * SAVING_SHARE > self._saving_took):
+        if asked or due:
             self.save()
         self.stop_if_asked()
+
+    def _agree(self, due: bool) -> list[bool]:
+        """Returns whether any worker was asked to stop, and whether the chief says that a checkpoint is due."""
+        asked, due = self.workers.any(self._stop.signal_number is not None, due)
+        if asked and self._stop.signal_number is None:
+            self._stop.signal_number = signal.SIGTERM
+        return [asked, due]
 
     def _remember_last_words(self):
         self._stop.last_words = (

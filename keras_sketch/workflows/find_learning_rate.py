@@ -6,17 +6,18 @@ import csv
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, get_args
+from typing import TYPE_CHECKING, Unpack
 
-from keras_sketch.errors import InvalidArgumentError, RunFolderError, TrainingError, UnknownNameError
+from keras_sketch.errors import RunFolderError, TrainingError, UnknownNameError
 from keras_sketch.files import atomic_write
 from keras_sketch.recipes import Recipe, Stage
+from keras_sketch.training.precision import Precision, check_precision, choose_arithmetic
 from keras_sketch.workflows.damaged_data import damaged_data_named
 from keras_sketch.workflows.from_recipe import build_network, check_weights, open_data, share_batches
 from keras_sketch.workflows.recipe_choice import RecipeOptions, choose_recipe
 from keras_sketch.workflows.run_folder import RunFolder
+from keras_sketch.workflows.several_machines import refuse_several_machines
 from keras_sketch.workflows.tensorflow_start import start_tensorflow
-from keras_sketch.workflows.train_classifier import Precision
 
 if TYPE_CHECKING:
     from keras_sketch.training.learning_rate_finder import LearningRateCurve
@@ -56,7 +57,7 @@ def find_lr(
         steps: How many steps, at least 20.
         batch_size: Examples a step, over all devices together. Default: the recipe's, fewer when there are fewer.
         devices: A number or "auto": all GPUs, one CPU where there is none; without GPUs a number divides the CPU.
-        precision: Of the arithmetic; weights are float32.
+        precision: Of the arithmetic; weights are float32. mixed_float16 needs a GPU.
         output_dir: The folder of the curve; an earlier curve in it is replaced. Default: learning_rate/RECIPE.
         **options: See `RecipeOptions`.
 
@@ -69,8 +70,7 @@ def find_lr(
     """
     chosen = choose_recipe(recipe, dataset, options, model=model, batch_size=batch_size)
     swept = _find_stage(chosen, stage)
-    if precision not in get_args(Precision):
-        raise InvalidArgumentError("precision", f"one of {', '.join(get_args(Precision))}", precision)
+    check_precision(precision)
     folder = CurveFolder(output_dir or Path("learning_rate") / chosen.name)
     folder.check_free(resume=True)
     start_tensorflow()
@@ -112,14 +112,17 @@ def _sweep(
     steps = len(sweep_rates(*limits))
     check_augmentation(recipe.augmentation)
     check_weights(recipe)
+    refuse_several_machines("find-lr")
     strategy = make_strategy(devices)
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    arithmetic = choose_arithmetic(precision, replicas)
     data = open_data(recipe, options)
-    recipe = share_batches(recipe, data, strategy.num_replicas_in_sync if strategy else 1, any_batch)
+    recipe = share_batches(recipe, data, replicas, any_batch)
     train = data.splits["train"]
     epochs = -(-steps // train.steps(recipe.batch_size))
     keras.utils.set_random_seed(recipe.seed)
     with damaged_data_named(data.info), scope(strategy):
-        network = build_network(recipe, data.info, precision, strategy)
+        network = build_network(recipe, data.info, arithmetic.precision, strategy)
         freeze_stage(network, stage, layer_settings(network))
         # The rates are the sweep's: a schedule would give the momentum of its start alone.
         constant = dataclasses.replace(stage, schedule="constant")
@@ -127,7 +130,9 @@ def _sweep(
         print(
             f"Recipe {recipe.name}: {recipe.model} on {recipe.dataset}, weights {recipe.weights or 'random'}, "
             f"stage {stage.name} ({stage.optimizer}, trained from {stage.train_from})\n"
-            f"Sweep: {steps} steps of batch {recipe.batch_size} at rates {limits[0]:g} to {limits[1]:g}, {precision}",
+            f"Sweep: {steps} steps of batch {recipe.batch_size} at rates {limits[0]:g} to {limits[1]:g}, {arithmetic}",
+            *(f"Warning: {warning}" for warning in arithmetic.warnings),
+            sep="\n",
             flush=True,
         )
         return find_learning_rate(network, training_batches(train, recipe, epochs), *limits)

@@ -1,9 +1,10 @@
 from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
 
 from keras_sketch.data.pipeline import ImageSplit
-from keras_sketch.data.replica_batches import batch_size_for
+from keras_sketch.data.replica_batches import Part, batch_size_for
 from keras_sketch.errors import InvalidArgumentError
 
 
@@ -69,3 +70,22 @@ def test_small_splits_are_divided_among_all_or_refused(replicas):
 def test_one_device_takes_any_split():
     ImageSplit(builder_of(1), "test", 8).check_replicas(1)
     assert batch_size_for(1, 7, 1) == 7
+
+
+@pytest.mark.parametrize(("examples", "batch_size", "machines"), [(15, 4, 2), (17, 10, 2), (22, 12, 3), (16, 8, 4)])
+def test_the_parts_of_all_machines_are_every_batch_once(examples, batch_size, machines):
+    numbers = tf.data.Dataset.range(examples)
+    whole = [batch.tolist() for batch in numbers.batch(batch_size).as_numpy_iterator()]
+    read = []
+    for index in range(machines):
+        part = Part(index, machines)
+        batches = part.divided(part.of(numbers, batch_size).batch(batch_size // machines), batch_size, examples)
+        assert len(batches) == len(whole)
+        read.append([batch.tolist() for batch in batches.as_numpy_iterator()])
+    assert [sum(step, []) for step in zip(*read, strict=True)] == whole
+
+
+def test_a_machine_gives_its_part_to_its_devices_in_turn():
+    part = Part(index=1, count=2, devices=2)
+    batches = part.divided(part.of(tf.data.Dataset.range(16), 8).batch(4), 8, 16)
+    assert [batch.tolist() for batch in batches.as_numpy_iterator()] == [[4, 5], [6, 7], [12, 13], [14, 15]]

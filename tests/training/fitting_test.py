@@ -12,6 +12,7 @@ from keras_sketch.errors import InvalidArgumentError, RunFolderError, RunInterru
 from keras_sketch.metrics import haversine_km
 from keras_sketch.recipes import Augmentation, Recipe, Stage
 from keras_sketch.training import recorder as recorder_module
+from keras_sketch.training.checkpoint import Checkpoints
 from keras_sketch.training.fitting import fit_recipe
 from keras_sketch.training.history import read_history
 
@@ -213,7 +214,7 @@ def test_a_full_disk_is_one_sentence(dataset, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recorder_module.Checkpoints, "save", full)
+    monkeypatch.setattr(Checkpoints, "save", full)
     with pytest.raises(TrainingError, match="No space left on device. Make room, then give the command again"):
         fit(dataset, tmp_path, RECIPE.with_changes(epochs=1))
 

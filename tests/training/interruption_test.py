@@ -11,6 +11,7 @@ from keras_sketch import build_classifier
 from keras_sketch.errors import RunInterrupted
 from keras_sketch.recipes import Augmentation, Recipe, Stage
 from keras_sketch.training import recorder as recorder_module
+from keras_sketch.training.checkpoint import Checkpoints
 from keras_sketch.training.fitting import fit_recipe
 from keras_sketch.training.recorder import Recorder
 
@@ -78,7 +79,7 @@ def test_checkpoints_that_take_long_are_fewer(dataset, tmp_path, monkeypatch, se
         times.append(clock[0])
         clock[0] += seconds
 
-    monkeypatch.setattr(recorder_module.Checkpoints, "save", save)
+    monkeypatch.setattr(Checkpoints, "save", save)
     monkeypatch.setattr(recorder_module, "SAVE_EVERY_SECONDS", 5.0)
     original = Recorder.on_train_batch_end
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from keras_sketch.training.cluster import read_cluster
 from keras_sketch.training.multi_worker_model import several_workers
 
 
@@ -23,10 +24,9 @@ class Workers:
         self.is_alone = not several_workers(strategy)
         self.is_chief = True
         if not self.is_alone:
-            resolver = strategy.cluster_resolver
-            has_chief = "chief" in resolver.cluster_spec().jobs
-            self.is_chief = resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
-            self._strategy, self._sum = strategy, _summation(strategy)
+            cluster = read_cluster()
+            self.is_chief = cluster.is_chief
+            self._strategy, self._sum = strategy, _summation(strategy, cluster.size)
 
     def any(self, *flags: bool) -> list[bool]:
         """Returns for each flag whether any worker raised it; all wait for each other here."""
@@ -50,8 +50,8 @@ class Workers:
             return self._sum(tf.constant(numbers)).numpy()
 
 
-def _summation(strategy: tf.distribute.Strategy):
-    devices = strategy.num_replicas_in_sync // _workers(strategy)
+def _summation(strategy: tf.distribute.Strategy, workers: int):
+    devices = strategy.num_replicas_in_sync // workers
 
     def one(numbers):
         context = tf.distribute.get_replica_context()
@@ -64,8 +64,3 @@ def _summation(strategy: tf.distribute.Strategy):
         return strategy.experimental_local_results(strategy.run(one, args=(numbers,)))[0]
 
     return total
-
-
-def _workers(strategy: tf.distribute.Strategy) -> int:
-    spec = strategy.cluster_resolver.cluster_spec()
-    return sum(spec.num_tasks(job) for job in spec.jobs)

@@ -24,7 +24,7 @@ def explained(
     train: ImageSplit,
     recipe: Recipe,
     folder: Path,
-    workers: Workers | None = None,
+    workers: Workers,
 ) -> DivergedError:
     """Puts a network back to its last checkpoint, lists the batch that it failed on, and returns the error to raise.
 
@@ -39,7 +39,7 @@ def explained(
         folder: The run's, with at least one checkpoint.
         workers: Who trains together; the chief alone says and does all this.
     """
-    if workers is not None and not workers.is_chief:
+    if not workers.is_chief:
         return error
     balanced = recipe.balance == "sampling"
     places = train.batch_indices(recipe.batch_size, place.epoch, place.step, recipe.seed, balanced)

@@ -104,7 +104,7 @@ def _resume(recorder: Recorder) -> dict[str, np.ndarray] | None:
     if stored is not None:
         print(f"Continuing in epoch {recorder.place.epoch + 1} after step {recorder.place.step}.", flush=True)
     elif (recorder.folder / "history.csv").exists():
-        print("The run was stopped before its first checkpoint: starting again.", flush=True)
+        print("The run has no checkpoint any more: starting again.", flush=True)
     return stored
 
 

@@ -52,7 +52,7 @@ class Recorder(keras.callbacks.Callback):
         patience: int | None,
         labels: dict,
         stop: StopRequest,
-        workers: Workers | None = None,
+        workers: Workers,
     ):
         super().__init__()
         self._network = network
@@ -63,7 +63,7 @@ class Recorder(keras.callbacks.Callback):
         self.best: list[np.ndarray] | None = None
         self.folder, self._steps, self._patience = folder, steps_per_epoch, patience
         self._labels, self._stop = labels, stop
-        self.workers = workers or Workers()
+        self.workers = workers
         self._checkpoints = SharedCheckpoints(folder / "checkpoints", self.workers)
         # Of the epoch's training, while the model's variables hold others: before a resumed epoch, and in validation.
         self._metrics: dict[str, np.ndarray] | None = None
@@ -83,7 +83,8 @@ class Recorder(keras.callbacks.Callback):
         self.rows = metadata["history"]
         best = {name: arrays.pop(name) for name in list(arrays) if name.startswith("best/")}
         self.best = [best[name] for name in sorted(best)] or None
-        self._metrics = arrays if self.place.step else None
+        metrics = {name: array for name, array in arrays.items() if name.startswith("metrics/")}
+        self._metrics = metrics if self.place.step else None
         self._remember_last_words()
         return arrays
 

@@ -1,13 +1,13 @@
 """Mutated images through a builder and through an exported model: each is used or named, and both agree."""
 
 import csv
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import keras
+import mutated_images as mutations
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,16 +19,6 @@ from keras_sketch.errors import BadDataError
 from keras_sketch.exporting import export_saved_model
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def load(file):
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-mutations = load(Path(__file__).parent / "mutated_images.py")
 
 
 def refusal(contents):

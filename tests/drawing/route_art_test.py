@@ -1,13 +1,11 @@
 """Route extraction: made-up maps whose route is known, the real window, and screenshots that cannot be used."""
 
-import importlib.util
-import sys
 import warnings
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import street_maps
 
 from keras_sketch.curation.decode import MAX_PIXELS
 from keras_sketch.drawing import extract_route
@@ -15,16 +13,6 @@ from keras_sketch.drawing.route_art import MAX_ROUTE_PIXELS, SeveralRoutesWarnin
 from keras_sketch.errors import BadDataError, InvalidArgumentError, UnknownNameError
 
 HUES = ("red", "orange", "blue")
-
-
-def load(file):
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-street_maps = load(Path(__file__).parent / "street_maps.py")
 
 
 def padded(mask):

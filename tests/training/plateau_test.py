@@ -4,7 +4,7 @@ import pytest
 
 from keras_sketch import build_classifier
 from keras_sketch.errors import RunInterrupted
-from keras_sketch.recipes import Augmentation, Recipe, Stage
+from keras_sketch.recipes import Recipe, Stage
 from keras_sketch.training import recorder as recorder_module
 from keras_sketch.training.fitting import fit_recipe
 
@@ -14,8 +14,6 @@ PLATEAU = Recipe(
     dataset="quickdraw",
     model="quickdraw_cnn",
     batch_size=16,
-    augmentation=Augmentation(rotation=10, flip=0.5),
-    label_smoothing=0.1,
     stages=(
         Stage(epochs=1, learning_rate=1e-3, name="first"),
         # So high a rate that the loss does not fall every time.
